@@ -1,0 +1,376 @@
+// The batcher: leases batches, has them flown, answers Flush and Shutdown, counts.
+
+package analytics
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"math"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	// extendEvery keeps leases from expiring, which they do after 30 s.
+	extendEvery = 10 * time.Second
+	// doneTimeout bounds one Lease.Done.
+	doneTimeout = 10 * time.Second
+	// leaseRetry is the pause after a Lease that failed.
+	leaseRetry = time.Second
+)
+
+// batcher owns the way out. Its loop is the one goroutine that leases; each
+// batch then flies on a goroutine of its own.
+type batcher struct {
+	config    *Config
+	writeKey  string
+	limit     Limit
+	queue     Queue
+	memory    bool // the queue is the client's own
+	durable   bool
+	shared    bool
+	transport Transport
+	gate      *gate
+	desk      *receiptDesk // nil without OnReceipt
+	counters  *counters
+	losses    *lossLog
+
+	ctx     context.Context // of the flights; ends with Shutdown's deadline
+	stop    context.CancelFunc
+	drained context.Context // ends when no call is on its way into the queue any more, or with ctx
+	polled  context.Context // ended: makes a Lease a poll
+	air     sync.WaitGroup  // the loop and the flights
+	keeper  sync.WaitGroup  // the goroutine that extends leases
+
+	mu       sync.Mutex
+	turn     context.CancelFunc // ends what the loop waits for
+	draining bool
+	over     bool   // the loop and all flights have ended
+	position uint64 // entries leased so far
+	flights  map[*flight]struct{}
+	asked    []*flush // not seen by the loop yet
+	flushes  []*flush
+	events   int           // leased, or their receipts not taken yet
+	bytes    int64         // of these
+	room     chan struct{} // rung when events and bytes went down
+	lost     []string      // ids given up at shutdown
+	kept     int           // entries given back at shutdown
+}
+
+// flush waits until every entry leased before target is settled.
+type flush struct {
+	target uint64
+	done   chan struct{}
+}
+
+func newBatcher(c *Config, writeKey string, q Queue, t Transport, n *counters, in *intake) *batcher {
+	stats := q.Stats()
+	b := &batcher{
+		config: c, writeKey: writeKey, queue: q, transport: t, counters: n,
+		memory: c.Queue == nil, durable: stats.Durable, shared: stats.Shared,
+		limit: Limit{
+			Source: SourceOf(writeKey), Events: c.BatchSize, Bytes: c.entryBytes(writeKey), Linger: c.FlushInterval,
+		},
+		gate:    newGate(c.MaxConcurrentUploads),
+		losses:  &lossLog{logger: c.Logger},
+		flights: make(map[*flight]struct{}),
+		turn:    func() {},
+		room:    make(chan struct{}, 1),
+	}
+	b.ctx, b.stop = context.WithCancel(context.Background())
+	drained, cancel := context.WithCancel(b.ctx)
+	context.AfterFunc(in.drained, cancel)
+	b.drained = drained
+	polled, cancel := context.WithCancel(context.Background())
+	cancel()
+	b.polled = polled
+	if c.OnReceipt != nil {
+		b.desk = newReceiptDesk(c.OnReceipt, c.Logger)
+	}
+	b.air.Go(b.loop)
+	if !b.memory {
+		b.keeper.Go(b.extend)
+	}
+	return b
+}
+
+// loop leases until the client has shut down.
+func (b *batcher) loop() {
+	for b.ctx.Err() == nil {
+		turn, mode := b.begin()
+		if mode == stopped || !b.waitRoom(turn) {
+			if mode == stopped {
+				return
+			}
+			continue
+		}
+		ctx, limit := turn, b.limit
+		switch mode {
+		case flushing:
+			ctx, limit.Linger = b.polled, 0
+		case draining:
+			ctx, limit.Linger = b.drained, 0
+		}
+		lease, err := b.queue.Lease(ctx, limit)
+		switch {
+		case err == nil:
+			f := b.takeOff(lease)
+			share, entered := b.pass()
+			b.air.Go(func() {
+				if entered {
+					f.deliver(share)
+				} else {
+					f.abandon()
+				}
+			})
+		case errors.Is(err, ErrClosed):
+			return
+		case ctx.Err() == nil || !errors.Is(err, ctx.Err()):
+			b.config.Logger.Error("analytics: queue gives no batch", "err", err)
+			_ = sleep(turn, leaseRetry, nil)
+		case mode == flushing:
+			b.swept()
+		case mode == draining:
+			return
+		}
+	}
+}
+
+// mode is what a turn of the loop is after.
+type mode int
+
+const (
+	filling  mode = iota // full batches, or what FlushInterval gives
+	flushing             // whatever there is, now
+	draining             // whatever there is, until no call is on its way in
+	stopped              // nothing any more
+)
+
+// begin starts a turn of the loop. It takes in the flushes asked for since the
+// last one; turn ends when there is another.
+func (b *batcher) begin() (turn context.Context, m mode) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.asked) > 0 {
+		// Nobody else leases, so what was accepted before is leased or waits.
+		target := b.position + uint64(b.queue.Stats().Waiting)
+		if b.shared {
+			target = math.MaxUint64 // until a poll finds nothing
+		}
+		for _, f := range b.asked {
+			f.target = target
+		}
+		b.flushes = append(b.flushes, b.asked...)
+		b.asked = nil
+		b.answer()
+	}
+	b.turn() // frees the last one
+	turn, b.turn = context.WithCancel(b.ctx)
+	for _, f := range b.flushes {
+		if f.target > b.position {
+			return turn, flushing
+		}
+	}
+	switch {
+	case b.draining && b.shared:
+		return turn, stopped
+	case b.draining:
+		return turn, draining
+	}
+	return turn, filling
+}
+
+// interrupt has the loop begin another turn.
+func (b *batcher) interrupt() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.turn()
+}
+
+// waitRoom waits until what is leased from a queue given by the user is within
+// MaxQueueEvents and MaxQueueBytes. The client's own bounds itself.
+func (b *batcher) waitRoom(turn context.Context) bool {
+	if b.memory {
+		return true
+	}
+	for {
+		b.mu.Lock()
+		room := b.events == 0 || b.events+b.limit.Events <= b.config.MaxQueueEvents &&
+			b.bytes+int64(b.limit.Bytes) <= int64(b.config.MaxQueueBytes)
+		b.mu.Unlock()
+		if room {
+			return true
+		}
+		select {
+		case <-b.room:
+		case <-turn.Done():
+			return false
+		}
+	}
+}
+
+// pass takes the leased batch through the gate, flushes going on meanwhile.
+func (b *batcher) pass() (share int64, entered bool) {
+	for {
+		turn, _ := b.begin()
+		share, err := b.gate.enter(turn)
+		if err == nil {
+			return share, true
+		}
+		if b.ctx.Err() != nil {
+			return 0, false
+		}
+	}
+}
+
+func (b *batcher) takeOff(lease Lease) *flight {
+	f := &flight{batcher: b, lease: lease, entries: lease.Entries()}
+	for i := range f.entries {
+		f.bytes += int64(len(f.entries[i].Body))
+	}
+	b.counters.batches.Add(1)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	f.start = b.position
+	b.position += uint64(len(f.entries))
+	b.flights[f] = struct{}{}
+	b.events += len(f.entries)
+	b.bytes += f.bytes
+	return f
+}
+
+// land ends a flight: its verdicts are recorded and its receipts handed over.
+func (b *batcher) land(f *flight) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.flights, f)
+	b.answer()
+}
+
+// forget gives back what a flight took of MaxQueueEvents and MaxQueueBytes.
+func (b *batcher) forget(events int, bytes int64) {
+	b.mu.Lock()
+	b.events -= events
+	b.bytes -= bytes
+	b.mu.Unlock()
+	select {
+	case b.room <- struct{}{}:
+	default:
+	}
+}
+
+// swept notes that a poll found nothing: what was accepted is leased.
+func (b *batcher) swept() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, f := range b.flushes {
+		f.target = min(f.target, b.position)
+	}
+	b.answer()
+}
+
+// answer ends the flushes that have nothing left to wait for.
+func (b *batcher) answer() {
+	first := b.position // of the entries not settled
+	for f := range b.flights {
+		first = min(first, f.start)
+	}
+	b.flushes = slices.DeleteFunc(b.flushes, func(f *flush) bool {
+		if f.target > first {
+			return false
+		}
+		close(f.done)
+		return true
+	})
+}
+
+// flush waits until what was accepted before is settled.
+func (b *batcher) flush(ctx context.Context) error {
+	stats := b.queue.Stats()
+	f := &flush{done: make(chan struct{})}
+	b.mu.Lock()
+	if b.over || !b.shared && stats.Waiting+stats.Leased+len(b.flights) == 0 {
+		b.mu.Unlock()
+		return nil
+	}
+	b.asked = append(b.asked, f)
+	b.turn()
+	b.mu.Unlock()
+	b.gate.hurry()
+	select {
+	case <-f.done:
+		return nil
+	case <-ctx.Done():
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		is := func(o *flush) bool { return o == f }
+		b.asked = slices.DeleteFunc(b.asked, is)
+		b.flushes = slices.DeleteFunc(b.flushes, is)
+		return ctx.Err()
+	}
+}
+
+// extend keeps the leases of a queue that other processes may share.
+func (b *batcher) extend() {
+	for sleep(b.ctx, extendEvery, nil) == nil {
+		b.mu.Lock()
+		flights := slices.Collect(maps.Keys(b.flights))
+		b.mu.Unlock()
+		for _, f := range flights {
+			if err := f.lease.Extend(b.ctx); err != nil && b.ctx.Err() == nil {
+				b.config.Logger.Error("analytics: queue does not extend a lease", "err", err)
+			}
+		}
+	}
+}
+
+// shutdown drains until ctx ends and settles everything one way or the other.
+// The intake is closed already.
+func (b *batcher) shutdown(ctx context.Context) {
+	b.mu.Lock()
+	b.draining = true
+	b.mu.Unlock()
+	b.gate.hurry()
+	b.interrupt()
+	cut := context.AfterFunc(ctx, b.stop)
+	b.air.Wait()
+	cut()
+	b.stop()
+	b.keeper.Wait()
+	b.mu.Lock()
+	b.over = true
+	b.flushes = append(b.flushes, b.asked...)
+	b.asked = nil
+	b.mu.Unlock()
+}
+
+// clear gives up what still waits in a queue that ends with the process. drained
+// ends when no call is on its way in.
+func (b *batcher) clear(drained context.Context) {
+	limit := b.limit
+	limit.Linger = 0
+	for {
+		lease, err := b.queue.Lease(drained, limit)
+		if err != nil {
+			return
+		}
+		b.takeOff(lease).abandon()
+	}
+}
+
+// finish hands out the last receipts and ends what still waits: everything is
+// settled.
+func (b *batcher) finish(ctx context.Context) {
+	if b.desk != nil {
+		b.desk.close(ctx)
+	}
+	b.losses.end("analytics: client closed after losing calls")
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, f := range b.flushes {
+		close(f.done)
+	}
+	b.flushes = nil
+}

@@ -1,0 +1,9 @@
+module github.com/headwater-dev/analytics
+
+go 1.25.0
+
+require (
+	github.com/google/uuid v1.6.0
+	github.com/klauspost/compress v1.20.3
+	golang.org/x/sync v0.22.0
+)
