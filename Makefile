@@ -1,0 +1,84 @@
+# The house's commands; `make` alone lists them. A contributor needs one: make check.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# A clone owned by another user (root in a container) must build too.
+export GOFLAGS ?= -buildvcs=false
+
+# GOOS/GOARCH pairs that are vetted, tests included, without being run.
+PLATFORMS := windows/amd64 darwin/arm64 linux/386
+
+TOOL_SOURCES := tools/go.mod tools/go.sum $(wildcard tools/*/*.go)
+
+.PHONY: help
+help: ## List these commands
+	@awk 'BEGIN { FS = ":[^#]*## " } /^[a-z][a-z-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: check
+check: format tidy-check vet lint test-tools law race ## Everything a change must pass: formatting, modules, vet, staticcheck, import law, tests with the race detector
+
+.PHONY: test
+test: ## Run the tests of every module
+	go test work
+
+.PHONY: test-tools
+test-tools: ## Run the tests of the checks themselves
+	GOWORK=off go test -C tools ./...
+
+.PHONY: race
+race: ## Run the tests of every module with the race detector
+	go test -race work
+
+.PHONY: law
+law: ## Check the import law (importlaw_test.go)
+	go test -run '^TestImportLaw' .
+
+.PHONY: format
+format: ## Check that every file is as gofmt writes it
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not as gofmt writes them; run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
+
+.PHONY: vet
+vet: ## Run go vet on every module, tools included
+	go vet work
+	GOWORK=off go vet -C tools ./...
+
+.PHONY: lint
+lint: tools ## Run staticcheck on every module, tools included
+	.bin/staticcheck work
+	cd tools && GOWORK=off ../.bin/staticcheck ./...
+
+.PHONY: cross
+cross: ## Vet every module for the platforms that are not this one
+	@for platform in $(PLATFORMS); do \
+		echo "GOOS=$${platform%/*} GOARCH=$${platform#*/} go vet work"; \
+		CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/} go vet work; \
+	done
+
+.PHONY: vuln
+vuln: tools ## Look for known vulnerabilities in the code we call
+	.ci/vuln
+
+.PHONY: tidy
+tidy: ## Run go mod tidy on every module (works before our own versions are tagged, which go mod tidy alone does not)
+	.ci/tidy -w
+
+.PHONY: tidy-check
+tidy-check: ## Show what make tidy would change, and fail if anything
+	.ci/tidy
+
+.PHONY: requires
+requires: ## Set the version at which our modules require each other: make requires VERSION=v0.2.0
+	.ci/requires "$(VERSION)"
+
+.PHONY: rehearse
+rehearse: tools ## Rehearse a release: install and import our modules from a proxy made of this working tree
+	.ci/rehearse
+
+.PHONY: tools
+tools: .bin/staticcheck ## Build the pinned tools into .bin
+
+.bin/staticcheck: $(TOOL_SOURCES)
+	GOWORK=off go build -C tools -o ../.bin/ tool ./...
+	@touch $@
