@@ -1,0 +1,150 @@
+// Scalars of JSON: strings, times, numbers and bytes, appended as encoding/json writes them.
+
+package analytics
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// appendString appends s quoted. Only what JSON requires is escaped, and U+2028 and
+// U+2029, which end a line of JavaScript. A byte that is no UTF-8 becomes U+FFFD.
+func appendString(b []byte, s string) []byte {
+	const hex = "0123456789abcdef"
+	b = append(b, '"')
+	start := 0 // s[start:i] is still to be copied
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c >= ' ' && c < utf8.RuneSelf && c != '"' && c != '\\' {
+			i++
+			continue
+		}
+		if c < utf8.RuneSelf {
+			b = append(b, s[start:i]...)
+			switch c {
+			case '"', '\\':
+				b = append(b, '\\', c)
+			case '\n':
+				b = append(b, '\\', 'n')
+			case '\r':
+				b = append(b, '\\', 'r')
+			case '\t':
+				b = append(b, '\\', 't')
+			default:
+				b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&0xF])
+			}
+			i++
+			start = i
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case r == utf8.RuneError && size == 1:
+			b = utf8.AppendRune(append(b, s[start:i]...), utf8.RuneError)
+			start = i + size
+		case r == '\u2028' || r == '\u2029':
+			b = append(append(b, s[start:i]...), '\\', 'u', '2', '0', '2', hex[r&0xF])
+			start = i + size
+		}
+		i += size
+	}
+	b = append(b, s[start:]...)
+	return append(b, '"')
+}
+
+// appendTime appends t quoted, RFC 3339 with nanoseconds, as encoding/json does. A
+// year outside 0..9999 or a zone of 24 hours and more is a *FieldError.
+func appendTime(b []byte, t time.Time) ([]byte, error) {
+	start := len(b)
+	out, err := t.AppendText(append(b, '"'))
+	if err != nil {
+		reason := "time whose zone is 24 hours or more from UTC"
+		if year := t.Year(); year < 0 || year > 9999 {
+			reason = "time whose year is outside 0..9999"
+		}
+		return b[:start], &FieldError{Reason: reason, err: err}
+	}
+	return append(out, '"'), nil
+}
+
+// appendFloat appends f as encoding/json does: the shortest digits that read back to
+// the same float of that many bits. NaN and the infinities are a *FieldError.
+func appendFloat(b []byte, f float64, bits int) ([]byte, error) {
+	if math.IsNaN(f) {
+		return b, &FieldError{Reason: "NaN is not a JSON number"}
+	}
+	if math.IsInf(f, 0) {
+		return b, &FieldError{Reason: "infinity is not a JSON number"}
+	}
+	format := byte('f')
+	if abs := math.Abs(f); abs != 0 {
+		if bits == 64 && (abs < 1e-6 || abs >= 1e21) ||
+			bits == 32 && (float32(abs) < 1e-6 || float32(abs) >= 1e21) {
+			format = 'e'
+		}
+	}
+	b = strconv.AppendFloat(b, f, format, -1, bits)
+	if n := len(b); format == 'e' && n >= 4 && b[n-4] == 'e' && b[n-3] == '-' && b[n-2] == '0' {
+		b[n-2] = b[n-1] // 1e-07 is written 1e-7
+		b = b[:n-1]
+	}
+	return b, nil
+}
+
+// appendNumber appends the digits of n as they are. "" is 0, as in encoding/json.
+func appendNumber(b []byte, n json.Number) ([]byte, error) {
+	if n == "" {
+		return append(b, '0'), nil
+	}
+	if !isNumber(string(n)) {
+		return b, &FieldError{Reason: "json.Number that is not a JSON number"}
+	}
+	return append(b, n...), nil
+}
+
+// isNumber reports whether s is a number of the JSON grammar (RFC 8259, section 6).
+func isNumber(s string) bool {
+	digits := func() bool { // takes one digit or more
+		rest := strings.TrimLeft(s, "0123456789")
+		taken := len(s) - len(rest)
+		s = rest
+		return taken > 0
+	}
+	s = strings.TrimPrefix(s, "-")
+	if strings.HasPrefix(s, "0") {
+		s = s[1:]
+	} else if !digits() {
+		return false
+	}
+	if strings.HasPrefix(s, ".") {
+		if s = s[1:]; !digits() {
+			return false
+		}
+	}
+	if s != "" && (s[0] == 'e' || s[0] == 'E') {
+		if s = s[1:]; s != "" && (s[0] == '+' || s[0] == '-') {
+			s = s[1:]
+		}
+		if !digits() {
+			return false
+		}
+	}
+	return s == ""
+}
+
+// appendBase64 appends bytes as encoding/json does.
+func appendBase64(b, data []byte, lim bounds) ([]byte, error) {
+	if data == nil {
+		return append(b, "null"...), nil
+	}
+	if lim.exceeded(b, base64.StdEncoding.EncodedLen(len(data))+2) {
+		return b, ErrMessageTooLarge
+	}
+	b = base64.StdEncoding.AppendEncode(append(b, '"'), data)
+	return append(b, '"'), nil
+}
