@@ -264,8 +264,11 @@ func (c *Client) encode(ctx context.Context, s *scratch, m *call) error {
 	if err := m.validate(); err != nil {
 		return err
 	}
-	if m.messageID != "" {
+	if m.id == nil {
 		s.id = append(s.id[:0], m.messageID...)
+	}
+	if len(s.id) == 0 {
+		return m.missing("messageId", "is empty: Config.NewID returned no id")
 	}
 	s.key = append(s.key[:0], m.key()...)
 	body, err := m.appendJSON(s.body[:0], c.lim, contextJSON, layers[:]...)

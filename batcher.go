@@ -47,7 +47,7 @@ type batcher struct {
 	mu       sync.Mutex
 	turn     context.CancelFunc // ends what the loop waits for
 	draining bool
-	over     bool   // the loop and all flights have ended
+	over     bool   // nothing will be leased any more: every flush may end
 	position uint64 // entries leased so far
 	flights  map[*flight]struct{}
 	asked    []*flush // not seen by the loop yet
@@ -98,6 +98,7 @@ func newBatcher(c *Config, writeKey string, q Queue, t Transport, n *counters, i
 
 // loop leases until the client has shut down.
 func (b *batcher) loop() {
+	defer b.endLoop()
 	for b.ctx.Err() == nil {
 		turn, mode := b.begin()
 		if mode == stopped || !b.waitRoom(turn) {
@@ -289,14 +290,19 @@ func (b *batcher) answer() {
 // flush waits until what was accepted before is settled.
 func (b *batcher) flush(ctx context.Context) error {
 	stats := b.queue.Stats()
-	f := &flush{done: make(chan struct{})}
+	f := &flush{target: math.MaxUint64, done: make(chan struct{})}
 	b.mu.Lock()
-	if b.over || !b.shared && stats.Waiting+stats.Leased+len(b.flights) == 0 {
+	if b.over && len(b.flights) == 0 || !b.shared && stats.Waiting+stats.Leased+len(b.flights) == 0 {
 		b.mu.Unlock()
 		return nil
 	}
-	b.asked = append(b.asked, f)
-	b.turn()
+	if b.over {
+		f.target = b.position
+		b.flushes = append(b.flushes, f)
+	} else {
+		b.asked = append(b.asked, f)
+		b.turn()
+	}
 	b.mu.Unlock()
 	b.gate.hurry()
 	select {
@@ -339,11 +345,6 @@ func (b *batcher) shutdown(ctx context.Context) {
 	cut()
 	b.stop()
 	b.keeper.Wait()
-	b.mu.Lock()
-	b.over = true
-	b.flushes = append(b.flushes, b.asked...)
-	b.asked = nil
-	b.mu.Unlock()
 }
 
 // clear gives up what still waits in a queue that ends with the process. drained
@@ -360,17 +361,36 @@ func (b *batcher) clear(drained context.Context) {
 	}
 }
 
-// finish hands out the last receipts and ends what still waits: everything is
-// settled.
+// finish hands out the last receipts. Everything is settled.
 func (b *batcher) finish(ctx context.Context) {
 	if b.desk != nil {
 		b.desk.close(ctx)
 	}
 	b.losses.end("analytics: client closed after losing calls")
+	b.endFlushes()
+}
+
+// endLoop is the end of a loop whose queue was closed by somebody else, and of
+// one whose client shuts down, which still has to clear the queue.
+func (b *batcher) endLoop() {
+	b.mu.Lock()
+	draining := b.draining
+	b.mu.Unlock()
+	if !draining {
+		b.endFlushes()
+	}
+}
+
+// endFlushes ends the flushes once the last flight has landed, as nothing more
+// is going to be leased.
+func (b *batcher) endFlushes() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.over = true
+	b.flushes = append(b.flushes, b.asked...)
+	b.asked = nil
 	for _, f := range b.flushes {
-		close(f.done)
+		f.target = min(f.target, b.position)
 	}
-	b.flushes = nil
+	b.answer()
 }

@@ -3,6 +3,7 @@
 package analytics
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -51,15 +52,17 @@ func (f *flight) deliver(share int64) {
 func (f *flight) send(from, to int, share int64, carried int) {
 	var failing time.Time // since when this part has been backing off
 	retries := 0          // of MaxRetries
+	var last error        // what the API or the network said last
 	for attempt := 0; ; attempt++ {
 		err := f.attempt(from, to, attempt)
 		carried++
 		w, pause := judge(err, to-from)
-		if f.ctx.Err() != nil && w != accepted {
-			f.gate.cancel(share)
-			f.record(from, to, endShutdown, err, carried)
+		if w != accepted && f.ctx.Err() != nil {
+			f.gate.cancel(share) // it was us who ended it
+			f.record(from, to, endShutdown, cmp.Or(last, err), carried)
 			return
 		}
+		last = err
 		if f.gate.leave(share, w, pause) {
 			closeIdle(f.transport) // perhaps the API has moved
 		}

@@ -38,7 +38,7 @@ type MemoryQueue struct {
 	blocked []*blocked
 	spare   []*segment
 	leases  sync.Pool // of *memoryLease
-	refused bool // by refuse, before closed
+	refused bool      // by refuse, before closed
 	closed  bool
 	done    chan struct{} // closed by Close
 }

@@ -49,10 +49,10 @@ func (f FailedStats) Lost() uint64 { return f.Rejected + f.Exhausted + f.Shutdow
 
 // counters are the Stats that the client keeps itself.
 type counters struct {
-	accepted, delivered, givenBack                         atomic.Uint64
+	accepted, delivered, givenBack                           atomic.Uint64
 	invalid, tooLarge, queueFull, hookDropped, closed, other atomic.Uint64
-	rejected, exhausted, shutdown                          atomic.Uint64
-	batches, requests, retries, splits                     atomic.Uint64
+	rejected, exhausted, shutdown                            atomic.Uint64
+	batches, requests, retries, splits                       atomic.Uint64
 }
 
 // refuse counts why a call was not accepted.
