@@ -213,6 +213,7 @@ func (c *Config) withDefaults() (Config, error) {
 	if out.Logger == nil {
 		out.Logger = slog.New(slog.DiscardHandler)
 	}
+	out.DefaultContext = out.DefaultContext.clone()
 	endpoint, err := parseEndpoint(out.Endpoint)
 	out.Endpoint = endpoint
 	return out, err

@@ -1,0 +1,535 @@
+// Batches cut, sent, waited for, split and settled, in virtual time.
+
+package analytics_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/headwater-dev/analytics"
+)
+
+// track accepts n calls named by their number from from on.
+func track(t testing.TB, client *analytics.Client, from, n int) {
+	t.Helper()
+	for i := from; i < from+n; i++ {
+		m := event(fmt.Sprint(i))
+		m.MessageID = fmt.Sprint(i)
+		require.NoError(t, client.Track(context.Background(), m))
+	}
+}
+
+// sizes are the numbers of entries of the batches sent.
+func (t *tape) sizes() (sizes []int) {
+	for _, b := range t.batches() {
+		sizes = append(sizes, len(b.ids))
+	}
+	return sizes
+}
+
+// ids are those of all entries sent, in order.
+func (t *tape) ids() (ids []string) {
+	for _, b := range t.batches() {
+		ids = append(ids, b.ids...)
+	}
+	return ids
+}
+
+func TestBatchCutByCountOrAge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tape := &tape{}
+		client := newClient(t, tape, analytics.Config{BatchSize: 3, FlushInterval: 5 * time.Second})
+		defer client.Close()
+		began := time.Now()
+		track(t, client, 0, 7)
+		synctest.Wait()
+		require.Equal(t, []int{3, 3}, tape.sizes(), "full batches leave at once")
+		time.Sleep(5*time.Second - 1)
+		synctest.Wait()
+		require.Len(t, tape.batches(), 2)
+		time.Sleep(1)
+		synctest.Wait()
+		require.Equal(t, []int{3, 3, 1}, tape.sizes())
+		require.Equal(t, 5*time.Second, tape.batches()[2].at.Sub(began), "the rest leaves when its oldest call is FlushInterval old")
+	})
+}
+
+func TestBatchCutByBytes(t *testing.T) {
+	for _, size := range []int{10, 1000, 29_000} {
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			tape := &tape{}
+			client := newClient(t, tape, analytics.Config{BatchSize: 2500, MaxBatchBytes: 100_000, WhenFull: analytics.Block})
+			for range 2_000_000 / (size + 200) {
+				m := event("E")
+				m.Properties = analytics.Properties{"p": strings.Repeat("x", size)}
+				require.NoError(t, client.Track(t.Context(), m))
+			}
+			require.NoError(t, client.Close())
+			largest := 0
+			for _, b := range tape.batches() {
+				require.LessOrEqual(t, b.bytes, 100_000, "commas and envelope count")
+				largest = max(largest, b.bytes)
+			}
+			require.Greater(t, largest, 100_000-size-2500-500, "a batch is filled as far as the next call allows")
+		})
+	}
+}
+
+func TestFullQueueCutsABatchAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tape := &tape{}
+		client := newClient(t, tape, analytics.Config{MaxQueueEvents: 2, FlushInterval: time.Hour})
+		defer client.Close()
+		track(t, client, 0, 2)
+		synctest.Wait()
+		require.Equal(t, []int{2}, tape.sizes())
+	})
+}
+
+func TestUploadsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tape := &tape{answer: func(context.Context, int, *analytics.Batch) error { time.Sleep(time.Second); return nil }}
+		client := newClient(t, tape, analytics.Config{BatchSize: 10, MaxConcurrentUploads: 3})
+		began := time.Now()
+		track(t, client, 0, 120)
+		require.NoError(t, client.Close())
+		require.Equal(t, 3, tape.mostAir)
+		require.Equal(t, 4*time.Second, time.Since(began), "12 batches, 3 at once, a second each")
+	})
+}
+
+func TestOneUploadKeepsOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tape := &tape{answer: statuses(500, 200, 429, 503, 200)}
+		client := newClient(t, tape, analytics.Config{BatchSize: 5, MaxConcurrentUploads: 1})
+		track(t, client, 0, 30)
+		require.NoError(t, client.Flush(t.Context()))
+		require.NoError(t, client.Close())
+		var first []string
+		for _, b := range tape.batches() {
+			if b.attempt == 0 {
+				first = append(first, b.ids...)
+			}
+		}
+		require.Len(t, first, 30)
+		require.True(t, slices.IsSortedFunc(first, func(a, b string) int { return len(a)*100 - len(b)*100 + strings.Compare(a, b) }))
+	})
+}
+
+func TestRetry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told receipts
+		tape := &tape{answer: statuses(500, 503, 200)}
+		client := newClient(t, tape, analytics.Config{BatchSize: 2, OnReceipt: told.take})
+		track(t, client, 0, 2)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		sent := tape.batches()
+		require.Len(t, sent, 3)
+		for i, b := range sent {
+			require.Equal(t, i, b.attempt)
+			require.Equal(t, []string{"0", "1"}, b.ids, "the same messageIds")
+			require.True(t, b.sentAt.Equal(b.at), "sentAt is fresh on each attempt")
+		}
+		for i, most := range []time.Duration{500 * time.Millisecond, time.Second} {
+			wait := sent[i+1].at.Sub(sent[i].at)
+			require.GreaterOrEqual(t, wait, most/2)
+			require.LessOrEqual(t, wait, most)
+		}
+		require.NoError(t, client.Close())
+		require.Equal(t, []analytics.Receipt{
+			{MessageID: "0", Call: "track", Attempts: 3}, {MessageID: "1", Call: "track", Attempts: 3},
+		}, told.list())
+		s := client.Stats()
+		require.Equal(t, uint64(3), s.Requests)
+		require.Equal(t, uint64(2), s.Retries)
+	})
+}
+
+func TestRetriesExhausted(t *testing.T) {
+	for name, test := range map[string]struct {
+		retries, requests int
+	}{
+		"default":   {0, 11},
+		"three":     {3, 4},
+		"NoRetries": {analytics.NoRetries, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var told receipts
+				tape := &tape{answer: status(500)}
+				client := newClient(t, tape, analytics.Config{BatchSize: 1, MaxRetries: test.retries, OnReceipt: told.take})
+				track(t, client, 0, 1)
+				time.Sleep(time.Hour)
+				synctest.Wait()
+				require.Len(t, tape.batches(), test.requests)
+				require.Len(t, told.list(), 1)
+				r := told.list()[0]
+				require.Equal(t, test.requests, r.Attempts)
+				var answer *analytics.ResponseError
+				require.ErrorAs(t, r.Err, &answer)
+				require.Equal(t, 500, answer.StatusCode)
+				require.NoError(t, client.Close())
+				require.Equal(t, uint64(1), client.Stats().Failed.Exhausted)
+			})
+		})
+	}
+}
+
+func TestRetryAfterPausesEverything(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tape := &tape{answer: func(_ context.Context, n int, _ *analytics.Batch) error {
+			if n == 0 {
+				return &analytics.ResponseError{StatusCode: 429, RetryAfter: time.Minute}
+			}
+			return nil
+		}}
+		client := newClient(t, tape, analytics.Config{BatchSize: 1, MaxRetries: 1})
+		track(t, client, 0, 1)
+		synctest.Wait()
+		track(t, client, 1, 9)
+		time.Sleep(time.Minute - 1)
+		synctest.Wait()
+		require.Len(t, tape.batches(), 1)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		require.Len(t, tape.batches(), 11)
+		require.Equal(t, time.Minute, tape.batches()[1].at.Sub(tape.batches()[0].at))
+		require.NoError(t, client.Close())
+	})
+}
+
+func TestPoisonCostsItselfAlone(t *testing.T) {
+	for _, code := range []int{http.StatusBadRequest, http.StatusRequestEntityTooLarge} {
+		t.Run(fmt.Sprint(code), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var told receipts
+				tape := &tape{answer: func(_ context.Context, _ int, b *analytics.Batch) error {
+					for _, e := range b.Entries {
+						if string(e.ID) == "77" {
+							return &analytics.ResponseError{StatusCode: code}
+						}
+					}
+					return nil
+				}}
+				client := newClient(t, tape, analytics.Config{BatchSize: 250, OnReceipt: told.take})
+				began := time.Now()
+				track(t, client, 0, 250)
+				require.NoError(t, client.Close())
+				require.Zero(t, time.Since(began), "splits wait for nothing")
+				require.LessOrEqual(t, len(tape.batches()), 1+2*8)
+				for _, b := range tape.batches() {
+					require.Zero(t, b.attempt, "splits are no retries")
+				}
+				require.Len(t, told.list(), 250)
+				for _, r := range told.list() {
+					require.Equal(t, r.MessageID == "77", r.Err != nil, r.MessageID)
+				}
+				s := client.Stats()
+				require.Equal(t, uint64(1), s.Failed.Rejected)
+				require.Equal(t, uint64(249), s.Delivered)
+				require.Zero(t, s.Retries)
+			})
+		})
+	}
+}
+
+func TestFlushWaitsForWhatWasAcceptedBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told receipts
+		tape := &tape{answer: func(_ context.Context, n int, _ *analytics.Batch) error {
+			time.Sleep(time.Second)
+			return statuses(500, 200, 500)(nil, n, nil)
+		}}
+		client := newClient(t, tape, analytics.Config{BatchSize: 4, OnReceipt: told.take})
+		track(t, client, 0, 10)
+		require.NoError(t, client.Flush(t.Context()))
+		synctest.Wait()
+		require.Len(t, told.list(), 10, "in flight, retrying and waiting calls are settled")
+		require.NoError(t, client.Flush(t.Context()), "nothing to do")
+		require.NoError(t, client.Close())
+	})
+}
+
+func TestFlushIsNotHeldUpByLaterCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tape := &tape{answer: func(context.Context, int, *analytics.Batch) error { time.Sleep(100 * time.Millisecond); return nil }}
+		client := newClient(t, tape, analytics.Config{BatchSize: 10, MaxConcurrentUploads: 1, MaxQueueEvents: 1000})
+		stop := make(chan struct{})
+		var producer sync.WaitGroup
+		producer.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					return
+				case <-time.After(time.Millisecond):
+					_ = client.Track(context.Background(), event("later"))
+				}
+			}
+		})
+		time.Sleep(time.Second)
+		began := time.Now()
+		require.NoError(t, client.Flush(t.Context()))
+		require.Less(t, time.Since(began), 12*time.Second)
+		close(stop)
+		producer.Wait()
+		require.NoError(t, client.Close())
+	})
+}
+
+func TestManyFlushers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tape := &tape{answer: func(context.Context, int, *analytics.Batch) error { time.Sleep(time.Second); return nil }}
+		client := newClient(t, tape, analytics.Config{})
+		track(t, client, 0, 10)
+		began := time.Now()
+		var wait sync.WaitGroup
+		for range 100 {
+			wait.Go(func() {
+				if err := client.Flush(context.Background()); err != nil {
+					t.Error(err)
+				}
+				if time.Since(began) != time.Second {
+					t.Error("early", time.Since(began))
+				}
+			})
+		}
+		wait.Wait()
+		require.Len(t, tape.batches(), 1)
+		require.NoError(t, client.Close())
+	})
+}
+
+func TestFlushEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tape := &tape{answer: statuses(500, 500, 500)}
+		client := newClient(t, tape, analytics.Config{Backoff: func(int) time.Duration { return time.Hour }})
+		track(t, client, 0, 1)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		require.ErrorIs(t, client.Flush(ctx), context.DeadlineExceeded)
+		require.Len(t, tape.batches(), 1, "a backoff that starts after Flush is waited for in full")
+		require.NoError(t, client.Track(t.Context(), event("still open")))
+		ctx, cancel = context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		require.ErrorIs(t, client.Flush(ctx), context.DeadlineExceeded)
+		require.Len(t, tape.batches(), 3, "the backoff running is cut short once, the new call sent")
+		time.Sleep(2 * time.Hour)
+		require.NoError(t, client.Flush(t.Context()))
+		require.NoError(t, client.Close())
+	})
+}
+
+func TestFlushDoesNotCutRetryAfterShort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tape := &tape{answer: func(_ context.Context, n int, _ *analytics.Batch) error {
+			if n == 0 {
+				return &analytics.ResponseError{StatusCode: 503, RetryAfter: 30 * time.Second}
+			}
+			return nil
+		}}
+		client := newClient(t, tape, analytics.Config{BatchSize: 1})
+		track(t, client, 0, 1)
+		synctest.Wait()
+		began := time.Now()
+		require.NoError(t, client.Flush(t.Context()))
+		require.Equal(t, 30*time.Second, time.Since(began))
+		require.NoError(t, client.Close())
+	})
+}
+
+func TestOneFailureThenCloseLosesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told receipts
+		tape := &tape{answer: statuses(503)}
+		client := newClient(t, tape, analytics.Config{OnReceipt: told.take})
+		track(t, client, 0, 10)
+		began := time.Now()
+		require.NoError(t, client.Close())
+		require.LessOrEqual(t, time.Since(began), 2*time.Second)
+		require.Len(t, told.list(), 10)
+		for _, r := range told.list() {
+			require.NoError(t, r.Err)
+		}
+	})
+}
+
+func TestShutdownTellsWhatWasNotDelivered(t *testing.T) {
+	for name, answer := range map[string]func(context.Context, int, *analytics.Batch) error{
+		"hanging": hang,
+		"failing": status(503),
+		"limited": func(context.Context, int, *analytics.Batch) error {
+			return &analytics.ResponseError{StatusCode: 429, RetryAfter: time.Minute}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var told receipts
+				tape := &tape{answer: answer}
+				client := newClient(t, tape, analytics.Config{BatchSize: 5, MaxConcurrentUploads: 2, OnReceipt: told.take})
+				track(t, client, 0, 50)
+				synctest.Wait()
+				began := time.Now()
+				ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+				defer cancel()
+				errs := make([]error, 4)
+				var wait sync.WaitGroup
+				for i := range errs {
+					wait.Go(func() { errs[i] = client.Shutdown(ctx) })
+				}
+				wait.Wait()
+				require.Equal(t, 5*time.Second, time.Since(began))
+				for _, err := range errs {
+					require.Same(t, errs[0], err, "every caller gets the same error")
+				}
+				require.Same(t, errs[0], client.Close())
+				var e *analytics.ShutdownError
+				require.ErrorAs(t, errs[0], &e)
+				require.ErrorIs(t, e, context.DeadlineExceeded)
+				require.Equal(t, 50, e.Undelivered)
+				require.Zero(t, e.Kept)
+				require.Len(t, told.list(), 50)
+				lost := map[string]bool{}
+				for _, r := range told.list() {
+					require.ErrorIs(t, r.Err, analytics.ErrDropped)
+					lost[r.MessageID] = true
+				}
+				for _, id := range e.MessageIDs {
+					require.True(t, lost[id])
+				}
+				require.Len(t, lost, 50)
+				require.Equal(t, uint64(50), client.Stats().Failed.Shutdown)
+			})
+		})
+	}
+}
+
+func TestShutdownKeepsTheLastError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told receipts
+		client := newClient(t, &tape{answer: status(502)}, analytics.Config{OnReceipt: told.take})
+		track(t, client, 0, 1)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		require.Error(t, client.Shutdown(ctx))
+		var answer *analytics.ResponseError
+		require.ErrorAs(t, told.list()[0].Err, &answer)
+		require.Equal(t, 502, answer.StatusCode)
+	})
+}
+
+func TestShutdownWithAnEndedContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		idle := newClient(t, &tape{}, analytics.Config{})
+		require.NoError(t, idle.Shutdown(ended))
+		client := newClient(t, &tape{answer: hang}, analytics.Config{})
+		track(t, client, 0, 3)
+		var e *analytics.ShutdownError
+		require.ErrorAs(t, client.Shutdown(ended), &e)
+		require.Equal(t, 3, e.Undelivered)
+	})
+}
+
+// durable is a queue in memory that says it is on disk.
+type durable struct{ *analytics.MemoryQueue }
+
+func (d durable) Stats() analytics.QueueStats {
+	s := d.MemoryQueue.Stats()
+	s.Durable = true
+	return s
+}
+
+func TestDurableQueueKeepsWhatIsNotDelivered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told receipts
+		queue := durable{analytics.NewMemoryQueue(0, 0)}
+		client := newClient(t, &tape{answer: status(500)}, analytics.Config{Queue: queue, BatchSize: 5, MaxRetries: 1, OnReceipt: told.take})
+		track(t, client, 0, 10)
+		time.Sleep(time.Hour)
+		require.Equal(t, 10, client.Stats().QueueEvents, "exhausted retries delete nothing")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		var e *analytics.ShutdownError
+		require.ErrorAs(t, client.Shutdown(ctx), &e)
+		require.Equal(t, 10, e.Kept)
+		require.Zero(t, e.Undelivered)
+		require.Empty(t, told.list(), "no receipt for what is kept")
+		require.Positive(t, client.Stats().GivenBack)
+	})
+}
+
+func TestReceiptsDoNotHoldUpDelivery(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		tape := &tape{}
+		client := newClient(t, tape, analytics.Config{
+			BatchSize: 1, MaxQueueEvents: 20, OnReceipt: func(analytics.Receipt) { <-release },
+		})
+		track(t, client, 0, 20)
+		synctest.Wait()
+		require.Len(t, tape.batches(), 20, "all delivered while OnReceipt is stuck in the first")
+		require.ErrorIs(t, client.Track(t.Context(), event("E")), analytics.ErrQueueFull, "what has no receipt yet still counts")
+		require.Equal(t, 20, client.Stats().QueueEvents)
+		close(release)
+		synctest.Wait()
+		require.Zero(t, client.Stats().QueueEvents)
+		require.Zero(t, client.Stats().QueueBytes)
+		require.NoError(t, client.Close())
+	})
+}
+
+func TestStuckReceiptGetsASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		client := newClient(t, &tape{}, analytics.Config{OnReceipt: func(analytics.Receipt) { <-release }})
+		track(t, client, 0, 1)
+		require.NoError(t, client.Flush(t.Context()))
+		time.Sleep(time.Minute)
+		began := time.Now()
+		require.NoError(t, client.Close())
+		require.LessOrEqual(t, time.Since(began), time.Second)
+		close(release)
+	})
+}
+
+func TestTransportPanicIsAnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told receipts
+		client := newClient(t, &tape{answer: func(context.Context, int, *analytics.Batch) error { panic("broken transport") }},
+			analytics.Config{MaxRetries: 2, OnReceipt: told.take})
+		track(t, client, 0, 1)
+		require.NoError(t, client.Flush(t.Context()))
+		require.NoError(t, client.Close())
+		require.ErrorContains(t, told.list()[0].Err, "broken transport")
+		require.Equal(t, 3, told.list()[0].Attempts)
+	})
+}
+
+func TestAnyOtherErrorIsRetried(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tape := &tape{answer: func(_ context.Context, n int, _ *analytics.Batch) error {
+			if n < 3 {
+				return errors.New("connection reset by peer")
+			}
+			return nil
+		}}
+		client := newClient(t, tape, analytics.Config{})
+		track(t, client, 0, 1)
+		require.NoError(t, client.Flush(t.Context()))
+		require.NoError(t, client.Close())
+		require.Equal(t, uint64(1), client.Stats().Delivered)
+		require.Len(t, tape.batches(), 4)
+	})
+}
