@@ -37,14 +37,6 @@ func (t *tape) sizes() (sizes []int) {
 	return sizes
 }
 
-// ids are those of all entries sent, in order.
-func (t *tape) ids() (ids []string) {
-	for _, b := range t.batches() {
-		ids = append(ids, b.ids...)
-	}
-	return ids
-}
-
 func TestBatchCutByCountOrAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tape := &tape{}
@@ -54,10 +46,10 @@ func TestBatchCutByCountOrAge(t *testing.T) {
 		track(t, client, 0, 7)
 		synctest.Wait()
 		require.Equal(t, []int{3, 3}, tape.sizes(), "full batches leave at once")
-		time.Sleep(5*time.Second - 1)
+		time.Sleep(5*time.Second - time.Nanosecond)
 		synctest.Wait()
 		require.Len(t, tape.batches(), 2)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		require.Equal(t, []int{3, 3, 1}, tape.sizes())
 		require.Equal(t, 5*time.Second, tape.batches()[2].at.Sub(began), "the rest leaves when its oldest call is FlushInterval old")
@@ -198,7 +190,7 @@ func TestRetryAfterPausesEverything(t *testing.T) {
 		track(t, client, 0, 1)
 		synctest.Wait()
 		track(t, client, 1, 9)
-		time.Sleep(time.Minute - 1)
+		time.Sleep(time.Minute - time.Nanosecond)
 		synctest.Wait()
 		require.Len(t, tape.batches(), 1)
 		time.Sleep(time.Second)

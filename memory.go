@@ -1,96 +1,37 @@
-// The memory queue: entries in reused 64 KiB segments, bounded by count and bytes.
+// The memory queue: bounded by count and bytes, first come first served, nothing allocated in steady state.
 
 package analytics
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"time"
-	"unsafe"
-)
-
-const (
-	segmentBytes = 64 << 10
-	// spareSegments bounds the memory kept after a burst: 4 MiB, what four
-	// uploads of full batches turn over.
-	spareSegments = 64
-	// entryOverhead is what an entry costs beside its bytes, so that the byte
-	// bound holds for tiny entries too.
-	entryOverhead = int64(unsafe.Sizeof(slot{}))
 )
 
 // MemoryQueue is the Queue in memory. It is bounded by the number of entries
 // and by bytes: those of each entry's ID, Key and Body and a fixed overhead,
-// counted from Append until Done. Leases never expire. It is not durable.
+// counted from Append until Done. It counts as full, and cuts a batch at once,
+// when it holds as many entries as it may, while an Append waits for room, and
+// when one was turned away. Leases never expire. It is not durable.
 type MemoryQueue struct {
 	maxEvents int
 	maxBytes  int64
 
 	mu      sync.Mutex
-	lanes   map[string]*lane
-	recent  *lane // the lane used last: a client has one source
-	events  int   // waiting and leased
+	lanes   map[string]*lane // nil once closed
+	recent  *lane            // the lane used last: a client has one source
+	events  int              // waiting and leased
 	leased  int
 	bytes   int64
-	full    bool // someone was refused or waits: cut a batch now
 	blocked []*blocked
-	spare   []*segment
+	spare   spares
 	leases  sync.Pool // of *memoryLease
 	refused bool      // by refuse, before closed
 	closed  bool
-	done    chan struct{} // closed by Close
-}
-
-// lane is the line of one source.
-type lane struct {
-	source  string
-	head    *segment // oldest segment with waiting entries
-	next    int      // first waiting slot of head
-	tail    *segment // where Append writes
-	waiting int
-	bytes   int // of waiting bodies
-	back    []returned
-	bell    chan struct{} // rung when a waiting Lease should look again
-	want    Limit         // of the last Lease that had to wait
-}
-
-// segment holds entries one behind the other: their bytes in buf, where they
-// lie in slots.
-type segment struct {
-	buf   []byte
-	slots []slot
-	live  int // entries not Done yet
-	next  *segment
-}
-
-// slot says where an entry lies in its segment: ID, Key and Body in a row.
-type slot struct {
-	at   int32
-	id   int32
-	key  int32
-	body int32
-	call string
-	time time.Time
-}
-
-func (s *slot) cost() int64 {
-	return int64(s.id) + int64(s.key) + int64(s.body) + entryOverhead
-}
-
-// place is one entry in one segment.
-type place struct {
-	segment *segment
-	index   int
-}
-
-func (p place) slot() *slot { return &p.segment.slots[p.index] }
-
-// returned is an entry given back, not to be leased before due.
-type returned struct {
-	place
-	due time.Time
 }
 
 // blocked is an Append waiting for room. Whoever makes room copies its entries
@@ -102,19 +43,19 @@ type blocked struct {
 }
 
 // NewMemoryQueue returns an empty queue that holds at most maxEvents entries
-// and maxBytes bytes; 0 means the defaults of Config, 10 000 and 32 MiB.
+// and maxBytes bytes; 0 or less means the defaults of Config, 10 000 and 32 MiB.
 func NewMemoryQueue(maxEvents, maxBytes int) *MemoryQueue {
+	maxEvents, maxBytes = max(maxEvents, 0), max(maxBytes, 0)
 	fill(&maxEvents, defaultQueueEvents)
 	fill(&maxBytes, defaultQueueBytes)
 	return &MemoryQueue{
 		maxEvents: maxEvents,
-		maxBytes:  int64(maxBytes),
+		maxBytes:  min(int64(maxBytes), math.MaxInt64/2), // so that no sum overflows
 		lanes:     make(map[string]*lane),
-		done:      make(chan struct{}),
 	}
 }
 
-// Append implements Queue.
+// Append implements Queue. Entries that come to 2 GiB never fit.
 func (q *MemoryQueue) Append(ctx context.Context, entries []Entry, full WhenFull) error {
 	var size int64
 	for i := range entries {
@@ -125,16 +66,16 @@ func (q *MemoryQueue) Append(ctx context.Context, entries []Entry, full WhenFull
 	case q.refused:
 		q.mu.Unlock()
 		return ErrClosed
-	case len(entries) > q.maxEvents || size > q.maxBytes:
+	case len(entries) > q.maxEvents || size > q.maxBytes || size > math.MaxInt32:
 		q.mu.Unlock()
 		return fmt.Errorf("%w: %d entries of %d bytes never fit into a queue of %d and %d",
 			ErrQueueFull, len(entries), size, q.maxEvents, q.maxBytes)
-	case len(q.blocked) == 0 && q.fits(len(entries), size):
+	case len(entries) == 0 || len(q.blocked) == 0 && q.fits(len(entries), size):
 		q.put(entries, size)
 		q.mu.Unlock()
 		return nil
 	}
-	q.setFull()
+	q.cut()
 	if full != Block {
 		q.mu.Unlock()
 		return ErrQueueFull
@@ -168,19 +109,21 @@ func (q *MemoryQueue) leave(ctx context.Context, wait *blocked) error {
 	return ctx.Err()
 }
 
-func costOf(e *Entry) int64 {
-	return int64(len(e.ID)) + int64(len(e.Key)) + int64(len(e.Body)) + entryOverhead
-}
-
 func (q *MemoryQueue) fits(events int, bytes int64) bool {
 	return q.events+events <= q.maxEvents && q.bytes+bytes <= q.maxBytes
 }
 
-// setFull has every waiting Lease cut its batch at once.
-func (q *MemoryQueue) setFull() {
-	if !q.full {
-		q.full = true
-		for _, l := range q.lanes {
+// full reports whether batches are to be cut at once, however small.
+func (q *MemoryQueue) full() bool {
+	return q.events == q.maxEvents || len(q.blocked) > 0
+}
+
+// cut has what waits leased at once, because an Append found no room. It holds
+// for one lease a lane: the next Append without room asks again.
+func (q *MemoryQueue) cut() {
+	for _, l := range q.lanes {
+		if !l.cut && l.waiting+len(l.back) > 0 {
+			l.cut = true
 			l.ring()
 		}
 	}
@@ -203,224 +146,92 @@ func (q *MemoryQueue) admit() {
 // put copies entries to the end of their lanes.
 func (q *MemoryQueue) put(entries []Entry, size int64) {
 	for i := range entries {
-		e := &entries[i]
-		l := q.lane(e.Source)
-		q.room(l, len(e.ID)+len(e.Key)+len(e.Body)).add(e)
-		before := l.waiting
-		l.waiting++
-		l.bytes += len(e.Body)
-		// One ring on the first entry, so that the lease starts to linger, and
-		// one when the batch is full; a ring for each entry costs the caller more
-		// than the rest of Append.
-		if before == 0 || l.waiting == l.want.Events ||
-			(l.bytes >= l.want.Bytes && l.bytes-len(e.Body) < l.want.Bytes) {
-			l.ring()
-		}
+		q.lane(entries[i].Source).add(&entries[i], &q.spare)
 	}
 	q.events += len(entries)
 	q.bytes += size
 	if q.events == q.maxEvents {
-		q.setFull()
+		for _, l := range q.lanes {
+			l.ring()
+		}
 	}
 }
 
 func (q *MemoryQueue) lane(source string) *lane {
-	if q.recent != nil && q.recent.source == source {
-		return q.recent
+	last := q.recent
+	if last != nil && last.source == source {
+		return last
 	}
 	l := q.lanes[source]
 	if l == nil {
-		l = &lane{source: source, bell: make(chan struct{}, 1)}
+		l = &lane{source: source}
 		q.lanes[source] = l
 	}
 	q.recent = l
+	if last != nil {
+		q.tidy(last)
+	}
 	return l
 }
 
-func (l *lane) ring() {
-	select {
-	case l.bell <- struct{}{}:
-	default:
+// tidy forgets a lane that nobody uses, so that any number of sources may come
+// and go. The recent one stays: it is about to be used again.
+func (q *MemoryQueue) tidy(l *lane) {
+	if l.held > 0 || len(l.waiters) > 0 || l == q.recent || q.closed {
+		return
+	}
+	delete(q.lanes, l.source)
+	if l.tail != nil {
+		q.spare.put(l.tail)
 	}
 }
 
-// room returns the segment at the end of the lane, a new one if n more bytes
-// do not fit.
-func (q *MemoryQueue) room(l *lane, n int) *segment {
-	if t := l.tail; t != nil && len(t.buf)+n <= cap(t.buf) {
-		return t
-	}
-	var s *segment
-	switch {
-	case n > segmentBytes:
-		s = &segment{buf: make([]byte, 0, n)}
-	case len(q.spare) > 0:
-		s = q.spare[len(q.spare)-1]
-		q.spare = q.spare[:len(q.spare)-1]
-	default:
-		s = &segment{buf: make([]byte, 0, segmentBytes)}
-	}
-	old := l.tail
-	l.tail = s
-	if old == nil {
-		l.head, l.next = s, 0
-		return s
-	}
-	old.next = s
-	if old.live == 0 {
-		// Everything in it is Done already: it stayed only as the place to write.
-		if l.head == old {
-			l.head, l.next = s, 0
-		}
-		q.recycle(old)
-	}
-	return s
-}
-
-func (s *segment) add(e *Entry) {
-	at := len(s.buf)
-	s.buf = append(s.buf, e.ID...)
-	s.buf = append(s.buf, e.Key...)
-	s.buf = append(s.buf, e.Body...)
-	s.slots = append(s.slots, slot{
-		at: int32(at), id: int32(len(e.ID)), key: int32(len(e.Key)), body: int32(len(e.Body)),
-		call: e.Call, time: e.Time,
-	})
-	s.live++
-}
-
-// recycle keeps a segment nobody refers to for reuse.
-func (q *MemoryQueue) recycle(s *segment) {
-	s.next = nil
-	s.buf = s.buf[:0]
-	s.slots = s.slots[:0]
-	if len(q.spare) < spareSegments && cap(s.buf) == segmentBytes {
-		q.spare = append(q.spare, s)
-	}
-}
-
-// Lease implements Queue.
+// Lease implements Queue. Entries given back whose time has come are leased at
+// once: they have lingered before.
 func (q *MemoryQueue) Lease(ctx context.Context, limit Limit) (Lease, error) {
 	limit.Events = max(limit.Events, 1)
-	var timer *time.Timer
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return nil, ErrClosed
+	}
+	l := q.lane(limit.Source)
+	var w *waiter
 	defer func() {
-		if timer != nil {
-			timer.Stop()
+		if w != nil {
+			l.leave(w)
 		}
+		q.tidy(l)
 	}()
 	for {
+		over := ctx.Err()
+		now := time.Now()
+		some, ready, wait := l.look(limit, now)
+		switch {
+		case ready || some && (over != nil || l.cut || q.full()):
+			return q.take(l, limit, now), nil
+		case over != nil:
+			return nil, over
+		case w == nil:
+			w = l.enter(limit)
+		}
+		q.mu.Unlock()
+		w.wait(ctx, wait)
 		q.mu.Lock()
 		if q.closed {
-			q.mu.Unlock()
 			return nil, ErrClosed
 		}
-		l := q.lane(limit.Source)
-		now := time.Now()
-		wait, ready := l.ready(limit, now)
-		if ready || (l.waiting > 0 || l.due(now) > 0) && (q.full || ctx.Err() != nil) {
-			lease := q.take(l, limit, now)
-			q.mu.Unlock()
-			return lease, nil
-		}
-		l.want = limit
-		q.mu.Unlock()
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		var alarm <-chan time.Time
-		if wait > 0 {
-			if timer == nil {
-				timer = time.NewTimer(wait)
-			} else {
-				timer.Reset(wait)
-			}
-			alarm = timer.C
-		}
-		select {
-		case <-l.bell:
-		case <-alarm:
-		case <-ctx.Done():
-		case <-q.done:
-		}
 	}
 }
 
-// ready says whether a lease should be cut now, and if not when to look again;
-// 0 means only when the bell rings.
-func (l *lane) ready(limit Limit, now time.Time) (wait time.Duration, ready bool) {
-	if l.due(now) > 0 {
-		return 0, true
-	}
-	if l.waiting > 0 {
-		// limit.Bytes counts as reached when the waiting bodies come to it: the
-		// one that crosses it opens the next batch.
-		age := now.Sub(l.oldest().time)
-		if l.waiting >= limit.Events || l.bytes >= limit.Bytes || age >= limit.Linger {
-			return 0, true
-		}
-		wait = limit.Linger - age
-	}
-	for _, r := range l.back {
-		if w := r.due.Sub(now); wait == 0 || w < wait {
-			wait = w
-		}
-	}
-	return wait, false
-}
-
-// due counts the entries given back whose time has come.
-func (l *lane) due(now time.Time) (n int) {
-	for _, r := range l.back {
-		if !r.due.After(now) {
-			n++
-		}
-	}
-	return n
-}
-
-func (l *lane) oldest() *slot {
-	for l.next == len(l.head.slots) {
-		l.head, l.next = l.head.next, 0
-	}
-	return &l.head.slots[l.next]
-}
-
-// take moves the next entries into a lease: those given back first, since they
-// are older, then the line.
 func (q *MemoryQueue) take(l *lane, limit Limit, now time.Time) *memoryLease {
 	lease, _ := q.leases.Get().(*memoryLease)
 	if lease == nil {
 		lease = new(memoryLease)
 	}
 	lease.queue, lease.lane = q, l
-	bytes := 0
-	fits := func(s *slot) bool {
-		return len(lease.places) == 0 || len(lease.places) < limit.Events && bytes+int(s.body) <= limit.Bytes
-	}
-	l.back = slices.DeleteFunc(l.back, func(r returned) bool {
-		if r.due.After(now) || !fits(r.slot()) {
-			return false
-		}
-		bytes += int(r.slot().body)
-		lease.add(r.place)
-		return true
-	})
-	for l.waiting > 0 {
-		s := l.oldest()
-		if !fits(s) {
-			break
-		}
-		bytes += int(s.body)
-		lease.add(place{l.head, l.next})
-		l.next++
-		l.waiting--
-		l.bytes -= int(s.body)
-	}
+	l.take(lease, limit, now)
 	q.leased += len(lease.places)
-	q.full = len(q.blocked) > 0
-	if l.waiting > 0 {
-		l.ring() // another Lease may be waiting for what is left
-	}
 	return lease
 }
 
@@ -440,8 +251,17 @@ func (q *MemoryQueue) Close(context.Context) error {
 	}
 	q.closed = true
 	q.turnAway()
-	q.spare = nil
-	close(q.done)
+	for _, l := range q.lanes {
+		for l.waiting > 0 {
+			q.bytes -= l.pop().slot().cost()
+		}
+		for _, r := range l.back {
+			q.bytes -= r.slot().cost()
+		}
+		l.ring()
+	}
+	q.events = q.leased
+	q.lanes, q.recent, q.spare = nil, nil, nil
 	return nil
 }
 
@@ -460,22 +280,50 @@ func (q *MemoryQueue) turnAway() {
 	q.blocked = nil
 }
 
+// settle records the verdicts on the entries of a lease.
+func (q *MemoryQueue) settle(l *lane, places []place, verdicts []Verdict) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	now := time.Now()
+	q.leased -= len(places)
+	returned := false
+	for i, p := range places {
+		if verdicts[i].Outcome == RetryAfter && !q.closed {
+			l.giveBack(p, now.Add(verdicts[i].After))
+			returned = true
+			continue
+		}
+		q.events--
+		q.bytes -= p.slot().cost()
+		if !q.closed {
+			l.release(p, &q.spare)
+		}
+	}
+	if returned {
+		l.sortBack()
+	}
+	q.admit()
+	q.tidy(l)
+}
+
 // memoryLease is a Lease of a MemoryQueue. It is reused after Done.
 type memoryLease struct {
-	queue   *MemoryQueue
+	queue   *MemoryQueue // nil once Done
 	lane    *lane
 	places  []place
 	entries []Entry
+	bytes   int // of the bodies
+}
+
+func (m *memoryLease) fits(p place, limit Limit) bool {
+	return len(m.places) == 0 ||
+		len(m.places) < limit.Events && m.bytes+int(p.slot().body) <= limit.Bytes
 }
 
 func (m *memoryLease) add(p place) {
-	s := p.slot()
-	row := p.segment.buf[s.at : s.at+s.id+s.key+s.body : s.at+s.id+s.key+s.body]
 	m.places = append(m.places, p)
-	m.entries = append(m.entries, Entry{
-		Source: m.lane.source, Call: s.call, Time: s.time,
-		ID: row[:s.id:s.id], Key: row[s.id : s.id+s.key : s.id+s.key], Body: row[s.id+s.key:],
-	})
+	m.entries = append(m.entries, p.entry(m.lane.source))
+	m.bytes += int(p.slot().body)
 }
 
 // Entries implements Lease.
@@ -484,51 +332,25 @@ func (m *memoryLease) Entries() []Entry { return m.entries }
 // Extend implements Lease; leases in memory do not expire.
 func (m *memoryLease) Extend(context.Context) error { return nil }
 
-// Done implements Lease.
+// Done implements Lease. It never blocks, whatever ctx says. After an error the
+// lease is as it was.
 func (m *memoryLease) Done(_ context.Context, verdicts []Verdict) error {
+	if m.queue == nil {
+		return errors.New("analytics: this lease is Done already")
+	}
 	if len(verdicts) != len(m.places) {
 		return fmt.Errorf("analytics: %d verdicts for a lease of %d entries", len(verdicts), len(m.places))
 	}
-	q, l := m.queue, m.lane
-	q.mu.Lock()
-	now := time.Now()
-	q.leased -= len(m.places)
-	for i, p := range m.places {
-		if verdicts[i].Outcome == RetryAfter {
-			l.back = append(l.back, returned{p, now.Add(verdicts[i].After)})
-			l.ring()
-			continue
+	for _, v := range verdicts {
+		if v.Outcome < Delivered || v.Outcome > RetryAfter {
+			return fmt.Errorf("analytics: a verdict has the unknown outcome %d", v.Outcome)
 		}
-		q.events--
-		q.bytes -= p.slot().cost()
-		q.release(l, p.segment)
 	}
-	q.admit()
-	q.full = len(q.blocked) > 0
-	q.mu.Unlock()
+	q := m.queue
+	q.settle(m.lane, m.places, verdicts)
 	clear(m.places)
 	clear(m.entries)
-	m.places, m.entries = m.places[:0], m.entries[:0]
-	m.queue, m.lane = nil, nil
+	*m = memoryLease{places: m.places[:0], entries: m.entries[:0]}
 	q.leases.Put(m)
 	return nil
-}
-
-// release forgets one entry of a segment, and the segment with its last one
-// unless Append still writes to it.
-func (q *MemoryQueue) release(l *lane, s *segment) {
-	if s.live--; s.live > 0 {
-		return
-	}
-	switch {
-	case s == l.tail:
-		// Everything before the tail has been leased, so the line starts here.
-		s.buf, s.slots = s.buf[:0], s.slots[:0]
-		l.head, l.next = s, 0
-	case s == l.head:
-		l.head, l.next = s.next, 0
-		q.recycle(s)
-	default:
-		q.recycle(s)
-	}
 }
