@@ -116,7 +116,7 @@ type Config struct {
 
 	// Queue holds accepted calls. Default a queue in memory bounded by
 	// MaxQueueEvents and MaxQueueBytes. It belongs to the client, which closes
-	// it, also when New fails after having taken it.
+	// it; when New fails it stays with the caller.
 	Queue Queue
 
 	// Role says which side of the queue the client plays. Default Both.
