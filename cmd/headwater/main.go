@@ -1,14 +1,25 @@
-// The command line.
+// Command headwater: history from files to the Tracking API, from a shell.
+//
+// headwater import sends files of calls, one JSON object a line, and can go on
+// where it was stopped. See README.md.
 package main
 
 import (
-	"fmt"
+	"context"
 	"os"
-
-	_ "github.com/headwater-dev/analytics" // so that the module requires it
+	"os/signal"
+	"syscall"
+	"time"
 )
 
+// oneSignal is how long signals count as one: a shell or a wrapper that passes a
+// Ctrl-C on to its whole process group delivers it twice.
+const oneSignal = 300 * time.Millisecond
+
 func main() {
-	fmt.Fprintln(os.Stderr, "headwater: no commands yet")
-	os.Exit(2)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// The first signal asks for an orderly end. Then the signals get their usual
+	// meaning back, so that the next one ends the process at once.
+	context.AfterFunc(ctx, func() { time.AfterFunc(oneSignal, stop) })
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
