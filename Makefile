@@ -31,6 +31,19 @@ test-tools: ## Run the tests of the checks themselves
 race: ## Run the tests of every module with the race detector
 	go test -race work
 
+.PHONY: chaos
+chaos: ## Run the chaos test at full length, 200 000 calls, with the race detector
+	SOAK=1 go test -race -count=1 -v -run '^TestChaos$$' ./reliability
+
+.PHONY: soak
+soak: ## Run the long forms of the reliability tests
+	SOAK=1 go test -count=1 -timeout 60m -v ./reliability
+
+.PHONY: reliability
+reliability: ## Run the long forms and write RELIABILITY.md from what they measured
+	SOAK=1 RELIABILITY=../RELIABILITY.md go test -count=1 -timeout 60m -skip '^TestEveryPromiseIsProved$$' ./reliability
+	go test -count=1 -run '^TestEveryPromiseIsProved$$' ./reliability
+
 .PHONY: law
 law: ## Check the import law (importlaw_test.go)
 	go test -run '^TestImportLaw' .

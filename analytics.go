@@ -429,18 +429,25 @@ func (c *Client) shutdown(d *shutdown) {
 		}
 		b.finish(d.ctx)
 		e.Undelivered, e.MessageIDs, e.Kept = len(b.lost), b.lost, b.kept
+		e.Err = b.lastErr
 	}
 	if s := c.queue.Stats(); s.Durable && !s.Shared {
 		e.Kept = s.Waiting
 	}
-	e.Err = context.Cause(d.ctx)
+	switch cause := context.Cause(d.ctx); {
+	case e.Err == nil:
+		e.Err = cause
+	case cause != nil:
+		e.Err = fmt.Errorf("%w; delivery met last: %w", cause, e.Err)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), doneTimeout)
 	defer cancel()
-	if err := c.queue.Close(ctx); err != nil {
-		e.Err = errors.Join(e.Err, fmt.Errorf("closing the queue: %w", err))
+	closed := c.queue.Close(ctx)
+	if closed != nil {
+		e.Err = errors.Join(e.Err, fmt.Errorf("closing the queue: %w", closed))
 	}
 	closeIdle(c.transport)
-	if e.Undelivered > 0 || e.Kept > 0 || e.Err != nil && context.Cause(d.ctx) == nil {
+	if e.Undelivered > 0 || e.Kept > 0 || closed != nil {
 		d.err = e
 	}
 }

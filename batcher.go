@@ -56,6 +56,7 @@ type batcher struct {
 	bytes    int64         // of these
 	room     chan struct{} // rung when events and bytes went down
 	lost     []string      // ids given up at shutdown
+	lastErr  error         // what delivery met last before it gave up at shutdown
 	kept     int           // entries given back at shutdown
 }
 

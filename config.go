@@ -70,7 +70,9 @@ type Config struct {
 	Backoff func(attempt int) time.Duration
 
 	// RequestTimeout bounds one attempt, connecting and reading the answer
-	// included. Default 10 s.
+	// included. Default 10 s. Set it lower where a Flush has less time than that,
+	// as in a function that is frozen between invocations, or a hanging attempt
+	// leaves no time for a second.
 	RequestTimeout time.Duration
 
 	// MaxConcurrentUploads is how many batches are in flight at once. Default 4.
@@ -79,6 +81,8 @@ type Config struct {
 
 	// ShutdownTimeout bounds Close. Default 75 s, which outlives one
 	// Retry-After of a minute; 20 s with a durable queue, which loses nothing.
+	// Keep it below what the platform grants: Kubernetes kills 30 s after
+	// SIGTERM unless terminationGracePeriodSeconds says more.
 	ShutdownTimeout time.Duration
 
 	// HTTPClient sends the requests: set it for a proxy, a custom CA or HTTP/2

@@ -10,8 +10,7 @@ import (
 )
 
 var (
-	// ErrClosed is returned by every call, and by Flush on a client that never
-	// drained, once Shutdown or Close has begun.
+	// ErrClosed is returned by every call once Shutdown or Close has begun.
 	ErrClosed = errors.New("analytics: client is closed")
 
 	// ErrQueueFull is returned by a call when the queue has no room: at once
@@ -82,7 +81,7 @@ type ShutdownError struct {
 	Undelivered int      // calls given up: each got a Receipt whose Err wraps ErrDropped
 	Kept        int      // calls left in a durable queue for the next process
 	MessageIDs  []string // of the calls given up
-	Err         error    // why the drain ended: the context's error, or the queue's
+	Err         error    // why the drain ended, the context's error or the queue's, and what delivery met last
 }
 
 // Error reads "analytics: shutdown: 3 calls not delivered, 0 kept: context deadline exceeded".

@@ -5,6 +5,7 @@ package analytics
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -142,6 +143,11 @@ func (f *flight) attempt(from, to, attempt int) (err error) {
 
 func (f *flight) record(from, to int, e end, err error, carried int) {
 	if e == endShutdown {
+		if err != nil && !errors.Is(err, context.Canceled) {
+			f.mu.Lock()
+			f.lastErr = err
+			f.mu.Unlock()
+		}
 		if err == nil {
 			err = fmt.Errorf("%w at shutdown", ErrDropped)
 		} else {

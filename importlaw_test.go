@@ -31,6 +31,7 @@ var lawRooms = map[string][]string{
 	"email":           nil,
 	"objects":         nil,
 	"source":          nil,
+	"reliability":     nil,
 	"queue/queuetest": nil,
 	"queue/spool":     nil,
 	"queue/jetstream": nil,

@@ -5,8 +5,8 @@ package analytics
 // Properties are the fields of a Track, Page or Screen call. Any value that
 // encoding/json can encode may stand in it; an error is sent as its text.
 //
-// Every setter returns the map, and makes one when the map is nil. The zero value is
-// absent from the message. The map is read before Track returns and not afterwards; it is
+// Every setter returns the map, and makes one when the map is nil: use what it returns.
+// The zero value is absent from the message. The map is read before Track returns and not afterwards; it is
 // not safe to change it at that very moment from another goroutine.
 type Properties map[string]any
 
@@ -91,6 +91,29 @@ func (p Properties) SetPosition(position int) Properties { return p.Set("positio
 
 // SetImageURL sets image_url.
 func (p Properties) SetImageURL(url string) Properties { return p.Set("image_url", url) }
+
+// SetProduct sets every field of product that is not empty, as in a Product Added event,
+// which says more than the product alone.
+func (p Properties) SetProduct(product Product) Properties {
+	for key, value := range map[string]string{
+		"product_id": product.ProductID, "sku": product.SKU, "category": product.Category, "name": product.Name,
+		"brand": product.Brand, "variant": product.Variant, "coupon": product.Coupon, "url": product.URL, "image_url": product.ImageURL,
+	} {
+		if value != "" {
+			p = p.Set(key, value)
+		}
+	}
+	if product.Price != 0 {
+		p = p.Set("price", product.Price)
+	}
+	if product.Quantity != 0 {
+		p = p.Set("quantity", product.Quantity)
+	}
+	if product.Position != 0 {
+		p = p.Set("position", product.Position)
+	}
+	return p
+}
 
 // SetProducts sets products; none make an empty list. For other keys, or a price of 0 that must
 // be sent, use Set("products", []Properties{…}).

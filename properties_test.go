@@ -63,7 +63,7 @@ func TestEverySetter(t *testing.T) {
 		zero := reflect.ValueOf(tc.zero)
 		for i := range zero.NumMethod() {
 			name := zero.Type().Method(i).Name
-			if name == "Set" || !strings.HasPrefix(name, "Set") {
+			if name == "Set" || name == "SetProduct" || !strings.HasPrefix(name, "Set") { // those set no one key
 				continue
 			}
 			set := zero.Method(i)
@@ -125,4 +125,20 @@ func TestTimesAreISO8601(t *testing.T) {
 	got, err := analytics.Traits(nil).SetCreatedAt(time.Date(2026, 9, 1, 12, 0, 0, 5e8, time.UTC)).AppendJSON(nil)
 	require.NoError(t, err)
 	require.Equal(t, `{"createdAt":"2026-09-01T12:00:00.5Z"}`, string(got))
+}
+
+func TestSetProductSaysWhatTheProductSays(t *testing.T) {
+	for name, product := range map[string]analytics.Product{
+		"empty": {},
+		"full": {ProductID: "p", SKU: "s", Category: "c", Name: "n", Brand: "b", Variant: "v", Price: 19.99, Quantity: 2, Coupon: "k",
+			Position: 3, URL: "https://x.example/p", ImageURL: "https://x.example/p.png"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			alone, err := analytics.Struct(product).AppendJSON(nil)
+			require.NoError(t, err)
+			set, err := analytics.NewProperties().SetProduct(product).AppendJSON(nil)
+			require.NoError(t, err)
+			require.JSONEq(t, string(alone), string(set))
+		})
+	}
 }

@@ -37,6 +37,11 @@ type RefusedStats struct {
 	Other     uint64 // a ctx that ended while blocked, ErrDeliverOnly, an error of BeforeEnqueue or of the queue
 }
 
+// Total is the number of calls that returned an error.
+func (r RefusedStats) Total() uint64 {
+	return r.Invalid + r.TooLarge + r.QueueFull + r.Dropped + r.Closed + r.Other
+}
+
 // FailedStats counts the accepted calls that were given up.
 type FailedStats struct {
 	Rejected  uint64 // the API refused them, or cannot be reached for good

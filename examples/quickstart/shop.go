@@ -63,14 +63,14 @@ func (s *shop) visit(ctx context.Context) {
 	s.browse(v)
 	if len(v.cart) == 0 {
 		if s.chance(25) {
-			s.track(v, "Product Added to Wishlist", s.productEvent(s.product()).SetWishlistID("wl-"+v.anonymousID).SetWishlistName("Some day"))
+			s.track(v, "Product Added to Wishlist", productEvent(s.product()).SetWishlistID("wl-"+v.anonymousID).SetWishlistName("Some day"))
 		}
 		return
 	}
 	s.view(v, "Cart")
 	s.track(v, "Cart Viewed", analytics.NewProperties().SetCartID(v.cartID).SetProducts(v.cart...))
 	if s.chance(30) && len(v.cart) > 1 {
-		s.track(v, "Product Removed", s.productEvent(v.cart[0]).SetCartID(v.cartID))
+		s.track(v, "Product Removed", productEvent(v.cart[0]).SetCartID(v.cartID))
 		v.cart = v.cart[1:]
 	}
 	if s.chance(75) {
@@ -116,12 +116,12 @@ func (s *shop) browse(v *visitor) {
 	}
 	for range 1 + s.rand.IntN(3) {
 		p := s.product()
-		s.track(v, "Product Clicked", s.productEvent(p))
-		s.track(v, "Product Viewed", s.productEvent(p))
+		s.track(v, "Product Clicked", productEvent(p))
+		s.track(v, "Product Viewed", productEvent(p))
 		if s.chance(45) {
 			p.Quantity = float64(1 + s.rand.IntN(2))
 			v.cart = append(v.cart, p)
-			s.track(v, "Product Added", s.productEvent(p).SetCartID(v.cartID))
+			s.track(v, "Product Added", productEvent(p).SetCartID(v.cartID))
 		}
 	}
 }
@@ -221,9 +221,9 @@ func (s *shop) count(call, event string, err error) {
 }
 
 // productEvent makes the properties of an event about one product.
-func (s *shop) productEvent(p analytics.Product) analytics.Properties {
-	return analytics.NewProperties().SetProductID(p.ProductID).SetSKU(p.SKU).SetName(p.Name).SetCategory(p.Category).
-		SetBrand(p.Brand).SetPrice(p.Price).SetQuantity(max(p.Quantity, 1)).SetCurrency(currency)
+func productEvent(p analytics.Product) analytics.Properties {
+	p.Quantity = max(p.Quantity, 1)
+	return analytics.NewProperties().SetProduct(p).SetCurrency(currency)
 }
 
 func (s *shop) product() analytics.Product {
