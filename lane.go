@@ -100,7 +100,7 @@ func (l *lane) room(n int, free *spares) *segment {
 	if old != nil && old.fits(n) {
 		return old
 	}
-	s := free.get(n)
+	s := free.get(n, old)
 	l.segments++
 	s.number = l.segments
 	l.tail = s

@@ -12,6 +12,9 @@ import (
 	"time"
 )
 
+// idleLeases bounds the leases kept for reuse, more than uploads usually have.
+const idleLeases = 16
+
 // MemoryQueue is the Queue in memory. It is bounded by the number of entries
 // and by bytes: those of each entry's ID, Key and Body and a fixed overhead,
 // counted from Append until Done. It counts as full, and cuts a batch at once,
@@ -29,8 +32,8 @@ type MemoryQueue struct {
 	bytes   int64
 	blocked []*blocked
 	spare   spares
-	leases  sync.Pool // of *memoryLease
-	refused bool      // by refuse, before closed
+	idle    []*memoryLease // for reuse
+	refused bool           // by refuse, before closed
 	closed  bool
 }
 
@@ -225,14 +228,16 @@ func (q *MemoryQueue) Lease(ctx context.Context, limit Limit) (Lease, error) {
 }
 
 func (q *MemoryQueue) take(l *lane, limit Limit, now time.Time) *memoryLease {
-	lease, _ := q.leases.Get().(*memoryLease)
-	if lease == nil {
-		lease = new(memoryLease)
+	var m *memoryLease
+	if n := len(q.idle); n > 0 {
+		m, q.idle = q.idle[n-1], q.idle[:n-1]
+	} else {
+		m = new(memoryLease)
 	}
-	lease.queue, lease.lane = q, l
-	l.take(lease, limit, now)
-	q.leased += len(lease.places)
-	return lease
+	m.queue, m.lane = q, l
+	l.take(m, limit, now)
+	q.leased += len(m.places)
+	return m
 }
 
 // Stats implements Queue.
@@ -261,7 +266,7 @@ func (q *MemoryQueue) Close(context.Context) error {
 		l.ring()
 	}
 	q.events = q.leased
-	q.lanes, q.recent, q.spare = nil, nil, nil
+	q.lanes, q.recent, q.spare, q.idle = nil, nil, nil, nil
 	return nil
 }
 
@@ -280,14 +285,13 @@ func (q *MemoryQueue) turnAway() {
 	q.blocked = nil
 }
 
-// settle records the verdicts on the entries of a lease.
-func (q *MemoryQueue) settle(l *lane, places []place, verdicts []Verdict) {
+// settle records the verdicts on the entries of a lease and takes it back.
+func (q *MemoryQueue) settle(m *memoryLease, verdicts []Verdict) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	now := time.Now()
-	q.leased -= len(places)
-	returned := false
-	for i, p := range places {
+	l, now, returned := m.lane, time.Now(), false
+	q.leased -= len(m.places)
+	for i, p := range m.places {
 		if verdicts[i].Outcome == RetryAfter && !q.closed {
 			l.giveBack(p, now.Add(verdicts[i].After))
 			returned = true
@@ -304,6 +308,11 @@ func (q *MemoryQueue) settle(l *lane, places []place, verdicts []Verdict) {
 	}
 	q.admit()
 	q.tidy(l)
+	clear(m.places)
+	*m = memoryLease{places: m.places[:0], entries: m.entries[:0]}
+	if len(q.idle) < idleLeases && !q.closed {
+		q.idle = append(q.idle, m)
+	}
 }
 
 // memoryLease is a Lease of a MemoryQueue. It is reused after Done.
@@ -346,11 +355,7 @@ func (m *memoryLease) Done(_ context.Context, verdicts []Verdict) error {
 			return fmt.Errorf("analytics: a verdict has the unknown outcome %d", v.Outcome)
 		}
 	}
-	q := m.queue
-	q.settle(m.lane, m.places, verdicts)
-	clear(m.places)
 	clear(m.entries)
-	*m = memoryLease{places: m.places[:0], entries: m.entries[:0]}
-	q.leases.Put(m)
+	m.queue.settle(m, verdicts)
 	return nil
 }

@@ -95,8 +95,10 @@ func (p place) compare(o place) int {
 // spares are the segments nobody refers to, kept for reuse.
 type spares []*segment
 
-// get returns an empty segment with room for n bytes.
-func (p *spares) get(n int) *segment {
+// get returns an empty segment with room for n bytes. A new one has slots for
+// as many entries as the lane's last one held, since growing them would leave
+// as much garbage again.
+func (p *spares) get(n int, last *segment) *segment {
 	switch list := *p; {
 	case n > segmentBytes:
 		return &segment{buf: make([]byte, 0, n)}
@@ -106,7 +108,11 @@ func (p *spares) get(n int) *segment {
 		*p = list[:len(list)-1]
 		return s
 	}
-	return &segment{buf: make([]byte, 0, segmentBytes)}
+	s := &segment{buf: make([]byte, 0, segmentBytes)}
+	if last != nil {
+		s.slots = make([]slot, 0, min(len(last.slots)+len(last.slots)/16+1, segmentSlots))
+	}
+	return s
 }
 
 // put keeps s, unless there are enough or it was made for one large entry.
