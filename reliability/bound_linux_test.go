@@ -68,5 +68,5 @@ func TestMemoryBound(t *testing.T) {
 // peakResident is counted in KiB on Linux.
 func peakResident(t *testing.T, s *os.ProcessState) int64 {
 	t.Helper()
-	return s.SysUsage().(*syscall.Rusage).Maxrss << 10
+	return int64(s.SysUsage().(*syscall.Rusage).Maxrss) << 10
 }

@@ -54,7 +54,7 @@ func TestChaos(t *testing.T) {
 						t.Error(err)
 					}
 					if pace.IntN(500) == 0 {
-						time.Sleep(time.Duration(pace.IntN(int(20 * time.Second))))
+						time.Sleep(time.Duration(pace.Int64N(int64(20 * time.Second))))
 					}
 				}
 			})
