@@ -19,12 +19,13 @@ const probeAfter = 3
 //
 // Open, an upload takes one of width slots. After probeAfter retryable failures
 // in a row an upload takes all slots, so that one probe goes at a time, and
-// each further failure pauses the gate with backoff: a dead API sees one
+// each probe that fails pauses the gate with backoff: a dead API sees one
 // request a backoff step, whatever the backlog. Each success then halves what
 // an upload takes, so that the width doubles until the gate is open again.
-// Retry-After pauses everything.
+// Retry-After pauses everything, and a probe goes first when it is over.
 type gate struct {
 	width int64
+	turn  *semaphore.Weighted // of size 1: whoever is next holds it
 	slots *semaphore.Weighted
 
 	mu       sync.Mutex
@@ -39,6 +40,7 @@ type gate struct {
 func newGate(width int) *gate {
 	return &gate{
 		width:   int64(width),
+		turn:    semaphore.NewWeighted(1),
 		slots:   semaphore.NewWeighted(int64(width)),
 		share:   1,
 		hurried: make(chan struct{}),
@@ -46,25 +48,32 @@ func newGate(width int) *gate {
 }
 
 // enter waits until an upload may start and returns the slots it takes, to be
-// given to leave. Those who wait enter in the order in which they came.
+// given to leave. Those who wait enter in the order in which they came: only
+// the first of them looks at what the gate asks for, so that nobody queues for
+// slots with a share of long ago.
 func (g *gate) enter(ctx context.Context) (share int64, err error) {
+	if err := g.turn.Acquire(ctx, 1); err != nil {
+		return 0, err
+	}
+	defer g.turn.Release(1)
 	for {
 		share, pause, hurried := g.now()
-		if pause <= 0 {
-			if err := g.slots.Acquire(ctx, share); err != nil {
+		if pause > 0 {
+			if err := sleep(ctx, pause, hurried); err != nil {
 				return 0, err
 			}
-			// The gate may have narrowed or paused meanwhile.
-			needed, pause, _ := g.now()
-			if needed <= share && pause <= 0 {
-				return share, nil
-			}
-			g.slots.Release(share)
 			continue
 		}
-		if err := sleep(ctx, pause, hurried); err != nil {
+		if err := g.slots.Acquire(ctx, share); err != nil {
 			return 0, err
 		}
+		// The gate may have changed its mind meanwhile.
+		needed, pause, _ := g.now()
+		if needed <= share && pause <= 0 {
+			g.slots.Release(share - needed)
+			return needed, nil
+		}
+		g.slots.Release(share)
 	}
 }
 
@@ -78,34 +87,38 @@ func (g *gate) now() (share int64, pause time.Duration, hurried <-chan struct{})
 }
 
 // leave ends an upload and tells the gate how it went. It reports whether that
-// narrowed the gate.
+// was the last of probeAfter failures. An upload that entered before the gate
+// narrowed says nothing that the gate does not know, but for a Retry-After.
 func (g *gate) leave(share int64, w worth, pause time.Duration) (narrowed bool) {
+	defer g.slots.Release(share)
 	g.mu.Lock()
+	defer g.mu.Unlock()
 	now := time.Now()
-	switch w {
-	case again, limited:
-		g.failures++
-		narrowed = g.failures == probeAfter
-		if g.failures >= probeAfter {
-			g.share = g.width
-			g.probe = now.Add(backoff(g.failures - probeAfter + 1))
+	late := share < g.share
+	if w == limited {
+		if g.limited.IsZero() {
+			g.limited = now
 		}
-		if w == limited {
-			if g.limited.IsZero() {
-				g.limited = now
-			}
-			if until := now.Add(pause); until.After(g.paused) {
-				g.paused = until
-			}
+		if until := now.Add(pause); until.After(g.paused) {
+			g.paused = until
 		}
-	default: // the API answers, be it with a refusal
+		g.share = g.width
+	}
+	if late {
+		return false
+	}
+	if w != again && w != limited { // the API answers, be it with a refusal
 		g.failures = 0
 		g.limited, g.probe = time.Time{}, time.Time{}
 		g.share = max(g.share/2, 1)
+		return false
 	}
-	g.mu.Unlock()
-	g.slots.Release(share)
-	return narrowed
+	g.failures++
+	if g.failures >= probeAfter {
+		g.share = g.width
+		g.probe = now.Add(backoff(g.failures - probeAfter + 1))
+	}
+	return g.failures == probeAfter
 }
 
 // cancel gives slots back without a word on how it went.

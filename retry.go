@@ -80,7 +80,6 @@ func hopeless(err error) bool {
 		authority    x509.UnknownAuthorityError
 		hostname     x509.HostnameError
 		invalid      x509.CertificateInvalidError
-		urlError     *url.Error
 	)
 	switch {
 	case errors.As(err, &verification), errors.As(err, &authority), errors.As(err, &hostname), errors.As(err, &invalid):
@@ -88,7 +87,13 @@ func hopeless(err error) bool {
 	case errors.Is(err, http.ErrSchemeMismatch):
 		return true
 	}
-	return errors.As(err, &urlError) && urlError.Op == "parse"
+	// The error of http.Client is a *url.Error itself, around one of a proxy's.
+	for e := (*url.Error)(nil); errors.As(err, &e); err = e.Err {
+		if e.Op == "parse" {
+			return true
+		}
+	}
+	return false
 }
 
 // backoff is the default wait before the attempt-th retry, 1 being the first:

@@ -15,8 +15,7 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/klauspost/compress/gzip"
+	"unicode/utf8"
 )
 
 // Transport sends batches. HTTPTransport is the one a Client uses by itself;
@@ -101,11 +100,16 @@ func (c *Config) entryBytes(writeKey string) int {
 const (
 	answerDrained = 64 << 10 // of an answer is read, so that its connection can be reused
 	answerKept    = 4 << 10  // of that is kept in a ResponseError
-	// idleTimeout closes a connection that nobody used; redial closes them all
+	hostKept      = 255      // of the host that a redirect names: no DNS name is longer
+	// idleTimeout closes a connection that nobody used; redial makes a new one
 	// from time to time, since the API moves: it wants DNS looked up again at
 	// least every 24 h.
 	idleTimeout = 90 * time.Second
 	redial      = time.Hour
+	// pingAfter and pingTimeout find an HTTP/2 connection that died unnoticed. A
+	// request that times out does not end it, and the next would take it again.
+	pingAfter   = 15 * time.Second
+	pingTimeout = 5 * time.Second
 )
 
 // HTTPTransport is the Transport over HTTP: one POST a batch.
@@ -117,6 +121,7 @@ type HTTPTransport struct {
 	plain    bool
 	timeout  time.Duration
 	tokens   TokenSource
+	bodies   bodyPool
 	zip      compressor
 
 	mu       sync.Mutex
@@ -151,6 +156,10 @@ func newHTTPTransport(c *Config) *HTTPTransport {
 		t.own = true
 		client.Transport = ownRoundTripper(c.MaxConcurrentUploads)
 	}
+	if client.Transport == nil {
+		client.Transport = http.DefaultTransport
+	}
+	client.Transport = staying{client.Transport}
 	// A redirect turns a POST into a GET without a body, or takes the write key
 	// elsewhere. The answer itself is the error.
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
@@ -171,15 +180,39 @@ func ownRoundTripper(uploads int) *http.Transport {
 		ExpectContinueTimeout:  time.Second,
 		MaxResponseHeaderBytes: answerDrained,
 		DisableCompression:     true, // what is drained is bounded as it comes
+		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
+		// No MaxConnsPerHost: with HTTP/2 it can hang requests (golang/go#34941).
 	}
 }
+
+// staying keeps http.Client from failing on a redirect whose Location it cannot
+// parse, which would hide the status and be tried again.
+type staying struct{ http.RoundTripper }
+
+func (s staying) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := s.RoundTripper.RoundTrip(req)
+	if err == nil && resp != nil && redirects(resp.StatusCode) {
+		if _, unreadable := resp.Location(); unreadable != nil {
+			resp.Header.Del("Location")
+		}
+	}
+	return resp, err
+}
+
+// CloseIdleConnections passes on what http.Client asks of its RoundTripper.
+func (s staying) CloseIdleConnections() {
+	if c, ok := s.RoundTripper.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
+}
+
+func redirects(status int) bool { return status >= 300 && status <= 399 }
 
 // Send implements Transport. A 401 or 511 renews the token of the TokenSource
 // and tries once more at once.
 func (t *HTTPTransport) Send(ctx context.Context, b *Batch) error {
 	ctx, cancel := context.WithTimeout(ctx, t.timeout)
 	defer cancel()
-	t.redial()
 	authorization := "Basic " + base64.StdEncoding.EncodeToString([]byte(b.WriteKey+":"))
 	content := *b
 	if t.tokens == nil {
@@ -207,12 +240,12 @@ func (t *HTTPTransport) Send(ctx context.Context, b *Batch) error {
 
 // body encodes and compresses a batch.
 func (t *HTTPTransport) body(b *Batch) *body {
-	plain := newBody()
+	plain := t.bodies.get()
 	plain.data = b.AppendTo(plain.data)
 	if t.plain {
 		return plain
 	}
-	zipped := newBody()
+	zipped := t.bodies.get()
 	zipped.data = t.zip.append(zipped.data, plain.data)
 	plain.release()
 	return zipped
@@ -238,6 +271,7 @@ func (t *HTTPTransport) post(ctx context.Context, body *body, attempt int, autho
 	if attempt > 0 {
 		req.Header["X-Retry-Count"] = []string{strconv.Itoa(attempt)}
 	}
+	req.Close = t.redial()
 	resp, err := t.client.Do(req)
 	if err != nil {
 		return fmt.Errorf("analytics: post: %w", redact(err))
@@ -249,26 +283,40 @@ func (t *HTTPTransport) post(ctx context.Context, body *body, attempt int, autho
 // the status is known.
 func answer(resp *http.Response) error {
 	defer resp.Body.Close()
-	ok := resp.StatusCode >= 200 && resp.StatusCode <= 299
 	rest := io.LimitReader(resp.Body, answerDrained)
-	if ok {
+	if resp.StatusCode >= 200 && resp.StatusCode <= 299 {
 		_, _ = io.Copy(io.Discard, rest)
 		return nil
 	}
-	kept, _ := io.ReadAll(io.LimitReader(rest, answerKept))
-	_, _ = io.Copy(io.Discard, rest)
+	var kept []byte
+	// After a 101 the body is the bare connection, which no deadline ends.
+	if resp.StatusCode >= 200 {
+		kept, _ = io.ReadAll(io.LimitReader(rest, answerKept))
+		_, _ = io.Copy(io.Discard, rest)
+	}
 	err := &ResponseError{
 		StatusCode: resp.StatusCode,
 		RetryAfter: parseRetryAfter(resp.Header, time.Now()),
-		Body:       strings.ToValidUTF8(string(kept), "\uFFFD"),
+		Body:       clip(strings.ToValidUTF8(string(kept), "\uFFFD"), answerKept),
 	}
-	if resp.StatusCode >= 300 && resp.StatusCode <= 399 {
+	if redirects(resp.StatusCode) {
 		if target, e := resp.Location(); e == nil {
 			return fmt.Errorf("analytics: redirected to %s://%s: set Config.Endpoint to where the API is: %w",
-				target.Scheme, target.Host, err)
+				target.Scheme, clip(target.Host, hostKept), err)
 		}
 	}
 	return err
+}
+
+// clip cuts s to at most max bytes without cutting a character in two.
+func clip(s string, max int) string {
+	if len(s) <= max {
+		return s
+	}
+	for max > 0 && !utf8.RuneStart(s[max]) {
+		max--
+	}
+	return s[:max]
 }
 
 // redact takes the query and any password out of the URL in an error of
@@ -284,9 +332,11 @@ func redact(err error) error {
 	return err
 }
 
-// redial drops idle connections now and then, so that the next ones are made
-// to where DNS points by then.
-func (t *HTTPTransport) redial() {
+// redial reports, once in a while, that a request is to be the last one on its
+// connection, so that the next is made to where DNS points by then. That works
+// on a busy HTTP/2 connection too, which is never idle. Idle connections of our
+// own are dropped at once; those of a client the user gave are the user's.
+func (t *HTTPTransport) redial() bool {
 	t.mu.Lock()
 	due := time.Since(t.redialed) >= redial
 	if due {
@@ -294,13 +344,15 @@ func (t *HTTPTransport) redial() {
 	}
 	t.mu.Unlock()
 	if due {
-		t.client.CloseIdleConnections()
+		t.CloseIdleConnections()
 	}
+	return due
 }
 
 // CloseIdleConnections drops connections that carry no request, so that the
 // next request makes a new one. The client calls it when an API stops
-// answering and when it has shut down.
+// answering and when it has shut down. The connections of a Config.HTTPClient
+// are left alone.
 func (t *HTTPTransport) CloseIdleConnections() {
 	if t.own {
 		t.client.CloseIdleConnections()
@@ -312,102 +364,4 @@ func closeIdle(t Transport) {
 	if c, ok := t.(interface{ CloseIdleConnections() }); ok {
 		c.CloseIdleConnections()
 	}
-}
-
-// compressor is the one gzip writer of a transport. One is enough: compressing
-// is CPU, and more at once would only hold more memory.
-type compressor struct {
-	mu     sync.Mutex
-	writer *gzip.Writer
-	out    sink
-}
-
-// sink lets the gzip writer append to a slice.
-type sink struct{ data []byte }
-
-func (s *sink) Write(p []byte) (int, error) {
-	s.data = append(s.data, p...)
-	return len(p), nil
-}
-
-func (c *compressor) append(b, plain []byte) []byte {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.out.data = b
-	if c.writer == nil {
-		// The level is a constant that exists, and a sink never fails.
-		c.writer, _ = gzip.NewWriterLevel(&c.out, gzip.BestSpeed)
-	} else {
-		c.writer.Reset(&c.out)
-	}
-	_, _ = c.writer.Write(plain)
-	_ = c.writer.Close()
-	b, c.out.data = c.out.data, nil
-	return b
-}
-
-// body is a pooled request body. net/http may read and close a body after Do
-// has returned, so the buffer goes back only when the sender and every reader
-// have let go of it.
-type body struct {
-	data []byte
-	mu   sync.Mutex
-	held int
-}
-
-var bodies = sync.Pool{New: func() any { return new(body) }}
-
-func newBody() *body {
-	b := bodies.Get().(*body)
-	b.data = b.data[:0]
-	b.held = 1
-	return b
-}
-
-func (b *body) release() {
-	b.mu.Lock()
-	b.held--
-	free := b.held == 0
-	b.mu.Unlock()
-	if free {
-		bodies.Put(b)
-	}
-}
-
-func (b *body) reader() *bodyReader {
-	b.mu.Lock()
-	b.held++
-	b.mu.Unlock()
-	return &bodyReader{body: b}
-}
-
-// bodyReader reads a body from its start until it is closed.
-type bodyReader struct {
-	mu   sync.Mutex
-	body *body // nil once closed
-	at   int
-}
-
-func (r *bodyReader) Read(p []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.body == nil {
-		return 0, http.ErrBodyReadAfterClose
-	}
-	if r.at == len(r.body.data) {
-		return 0, io.EOF
-	}
-	n := copy(p, r.body.data[r.at:])
-	r.at += n
-	return n, nil
-}
-
-func (r *bodyReader) Close() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.body != nil {
-		r.body.release()
-		r.body = nil
-	}
-	return nil
 }
