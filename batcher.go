@@ -54,7 +54,7 @@ type batcher struct {
 	flushes  []*flush
 	events   int           // leased, or their receipts not taken yet
 	bytes    int64         // of these
-	room     chan struct{} // rung when events and bytes went down
+	room     chan struct{} // rung when flights, events or bytes went down
 	lost     []string      // ids given up at shutdown
 	lastErr  error         // what delivery met last before it gave up at shutdown
 	kept     int           // entries given back at shutdown
@@ -191,16 +191,18 @@ func (b *batcher) interrupt() {
 	b.turn()
 }
 
-// waitRoom waits until what is leased from a queue given by the user is within
-// MaxQueueEvents and MaxQueueBytes. The client's own bounds itself.
+// waitRoom waits until another batch may be leased. With one upload that is when
+// the last has landed, or a batch waiting for its retry would be overtaken. And
+// what is leased from a queue given by the user stays within MaxQueueEvents and
+// MaxQueueBytes; the client's own bounds itself.
 func (b *batcher) waitRoom(turn context.Context) bool {
-	if b.memory {
-		return true
-	}
 	for {
 		b.mu.Lock()
-		room := b.events == 0 || b.events+b.limit.Events <= b.config.MaxQueueEvents &&
-			b.bytes+int64(b.limit.Bytes) <= int64(b.config.MaxQueueBytes)
+		room := b.config.MaxConcurrentUploads > 1 || len(b.flights) == 0
+		if !b.memory && b.events > 0 {
+			room = room && b.events+b.limit.Events <= b.config.MaxQueueEvents &&
+				b.bytes+int64(b.limit.Bytes) <= int64(b.config.MaxQueueBytes)
+		}
 		b.mu.Unlock()
 		if room {
 			return true
@@ -246,9 +248,10 @@ func (b *batcher) takeOff(lease Lease) *flight {
 // land ends a flight: its verdicts are recorded and its receipts handed over.
 func (b *batcher) land(f *flight) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
 	delete(b.flights, f)
 	b.answer()
+	b.mu.Unlock()
+	b.ring()
 }
 
 // forget gives back what a flight took of MaxQueueEvents and MaxQueueBytes.
@@ -257,6 +260,11 @@ func (b *batcher) forget(events int, bytes int64) {
 	b.events -= events
 	b.bytes -= bytes
 	b.mu.Unlock()
+	b.ring()
+}
+
+// ring wakes waitRoom.
+func (b *batcher) ring() {
 	select {
 	case b.room <- struct{}{}:
 	default:
