@@ -99,7 +99,7 @@ func TestStructsAreWhatTheirTagsSay(t *testing.T) {
 	for _, v := range []any{
 		analytics.Product{ProductID: "1", SKU: "2", Category: "3", Name: "4", Brand: "5", Variant: "6", Price: 7.5, Quantity: 8, Coupon: "9", Position: 10, URL: "11", ImageURL: "12"},
 		analytics.Address{City: "1", Country: "2", PostalCode: "3", State: "4", Street: "5"},
-		analytics.Company{Name: "1", ID: 2, Industry: "3", EmployeeCount: 1<<53 + 1, Plan: "5"},
+		analytics.Company{Name: "1", ID: 2, Industry: "3", EmployeeCount: 1<<31 - 1, Plan: "5"},
 		analytics.Refinement{Type: "price", Value: "desc"},
 		analytics.Product{}, analytics.Address{}, analytics.Company{},
 	} {
