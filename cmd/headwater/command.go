@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"unicode/utf8"
 
 	"github.com/alecthomas/kong"
 	"github.com/headwater-dev/analytics"
@@ -16,7 +17,7 @@ import (
 // The exit codes.
 const (
 	exitDone       = 0
-	exitIncomplete = 1 // a line was refused, failed, or not sent
+	exitIncomplete = 1 // a call was refused, failed, or not sent; of e2e, anything else too
 	exitUsage      = 2 // nothing was sent: a flag, a file or the configuration is wrong
 )
 
@@ -26,6 +27,8 @@ var errIncomplete = errors.New("not everything was delivered")
 // commandLine is what kong reads the arguments into.
 type commandLine struct {
 	Import  importCommand  `cmd:"" help:"Send files of calls, one JSON object a line, to a source."`
+	Send    sendCommand    `cmd:"" help:"Send one call."`
+	E2E     e2eCommand     `cmd:"" name:"e2e" help:"Play a script of calls and report in JSON, for black-box suites."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 
 	VersionFlag bool `name:"version" help:"Print the version."`
@@ -40,6 +43,13 @@ type streams struct {
 
 // run executes one command and returns its exit code. ctx asks it to stop.
 func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) int {
+	std := &streams{in: in, out: out, err: errs}
+	e2e := len(args) > 0 && args[0] == "e2e" // which reports in JSON whatever happens
+	for i, arg := range args {
+		if !e2e && !utf8.ValidString(arg) { // kong would change it
+			return fail(errs, fmt.Errorf("argument %d is not UTF-8", i+1))
+		}
+	}
 	var line commandLine
 	ended := false // by --help, which kong answers itself
 	parser, err := kong.New(&line,
@@ -64,11 +74,14 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	switch {
 	case ended:
 		return exitDone
+	case err != nil && e2e:
+		_ = e2eFailed(std, errNoInput) // whatever it returns, e2e has failed
+		return exitIncomplete
 	case err != nil:
 		return fail(errs, fmt.Errorf("%w; see headwater --help", err))
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
-	parsed.Bind(&streams{in: in, out: out, err: errs})
+	parsed.Bind(std)
 	switch err := parsed.Run(); {
 	case errors.Is(err, errIncomplete):
 		return exitIncomplete

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +19,8 @@ const (
 	maxFaults = 10
 	// maxAnswer is how much of a server's answer a reason repeats, in bytes.
 	maxAnswer = 200
+	// writeKeyMask is what stands where a write key did.
+	writeKeyMask = "(write key)"
 )
 
 // fault is a line and what is wrong with it.
@@ -86,22 +89,29 @@ func (l *faultLog) failure() error {
 }
 
 // reason words an error for a person: on one line, without the library's name,
-// and with the beginning of what the server answered. The answer may echo the
-// request, so that secret is taken out of it.
+// and with the beginning of what the server answered, but without secret.
 func reason(err error, secret string) string {
-	text := strings.TrimPrefix(err.Error(), "analytics: ")
+	text := masked(strings.ReplaceAll(err.Error(), "analytics: ", ""), secret)
 	if errors.Is(err, analytics.ErrMessageTooLarge) {
 		text += fmt.Sprintf(", the API takes %d bytes", analytics.MaxMessageBytes)
 	}
 	var answer *analytics.ResponseError
 	if errors.As(err, &answer) && answer.Body != "" {
-		body := answer.Body
-		if secret != "" {
-			body = strings.ReplaceAll(body, secret, "(write key)")
-		}
+		// Masked before it is cut, which could leave half a key.
+		body := masked(answer.Body, secret)
 		text += ": " + body[:min(len(body), maxAnswer)]
 	}
 	return printable(text)
+}
+
+// masked takes a write key out of a text, also as it stands in the Authorization
+// header: a server may echo the request.
+func masked(text, key string) string {
+	if key == "" {
+		return text
+	}
+	basic := base64.StdEncoding.EncodeToString([]byte(key + ":"))
+	return strings.NewReplacer(basic, writeKeyMask, key, writeKeyMask).Replace(text)
 }
 
 // printable keeps what comes from a server or a file from steering a terminal.

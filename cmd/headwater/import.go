@@ -93,23 +93,17 @@ func (c *importCommand) client(im *importer) (*analytics.Client, error) {
 		Endpoint:             c.Endpoint,
 		BatchSize:            c.BatchSize,
 		MaxConcurrentUploads: c.Concurrency,
-		MaxRetries:           c.MaxRetries,
+		MaxRetries:           retries(c.MaxRetries),
 		WhenFull:             analytics.Block,
 		OnReceipt:            func(r analytics.Receipt) { im.console.counted(im.ledger.settle(r)) },
 		Disabled:             c.DryRun,
 	}
-	if c.MaxRetries == 0 {
-		config.MaxRetries = analytics.NoRetries
-	}
 	if !c.Gzip {
 		config.Compression = analytics.None
 	}
-	transport, err := analytics.NewHTTPTransport(config)
-	if err != nil {
-		return nil, err
-	}
-	config.Transport = &watch{HTTPTransport: transport, console: im.console, secret: c.WriteKey}
-	return analytics.New(c.key(), config)
+	return newClient(c.key(), config, func(t *analytics.HTTPTransport) analytics.Transport {
+		return &watch{HTTPTransport: t, console: im.console, secret: c.WriteKey}
+	})
 }
 
 func (c *importCommand) key() string {

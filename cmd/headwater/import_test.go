@@ -104,7 +104,7 @@ func TestImportTooLarge(t *testing.T) {
 	srv, url := listen(t)
 	text := fmt.Sprintf(`{"type":"track","messageId":"big","userId":"u","event":"E","properties":{"x":"%s"}}`, strings.Repeat("x", 40_000)) +
 		"\n" + strings.Repeat("y", 3<<20) + "\n" + track(3)
-	got := runWith(t.Context(), text, "import", "--write-key", "k", "--endpoint", url, "-")
+	got := runWith(t.Context(), text, "import", "--write-key", "test-key", "--endpoint", url, "-")
 	require.Equal(t, exitIncomplete, got.code)
 	require.Equal(t, "3 lines read: 1 delivered, 2 refused\nrefused:\n"+
 		"  stdin:1: message is too large, the API takes 32000 bytes\n"+

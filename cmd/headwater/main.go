@@ -1,7 +1,8 @@
-// Command headwater: history from files to the Tracking API, from a shell.
+// Command headwater sends calls to the Tracking API from a shell.
 //
 // headwater import sends files of calls, one JSON object a line, and can go on
-// where it was stopped. See README.md.
+// where it was stopped; headwater send sends one call; headwater e2e plays what a
+// black-box suite asks for. See README.md.
 package main
 
 import (

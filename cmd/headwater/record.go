@@ -1,29 +1,22 @@
-// A record: what one line says, checked, and as a message.
+// A record: a call as one JSON object says it, checked, and as a message.
 
 package main
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"strconv"
 	"time"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 	"github.com/headwater-dev/analytics"
-	"github.com/headwater-dev/analytics/internal/ingest"
 )
 
-// record is a line that can be sent. Its raw JSON belongs to the line it was
+// record is a call that can be sent. Its raw JSON belongs to the text it was
 // read from, and is good as long as that is.
 type record struct {
 	call         string // on the wire "type"
-	messageID    string // empty when the line has none
+	messageID    string // empty when there is none
 	timestamp    time.Time
 	userID       string
 	anonymousID  string
@@ -40,50 +33,56 @@ type record struct {
 	unsent []string // top-level fields that have a value and no place in the call, sorted
 }
 
-// readRecord reads a line. Its error says what is wrong with the line and holds
-// nothing of it but names of fields.
+// readRecord reads a call. Its error says what is wrong and holds nothing of the
+// text but names of members.
 //
-// A field that is null is absent, as is an empty string: the API refuses an empty
-// id or name, and not an absent one. Names of fields count as they are spelt.
-func readRecord(line []byte) (record, error) {
-	f, err := readFields(line)
+// A member that is null is absent, as is an empty string: the API refuses an empty
+// id or name, and not an absent one. Names of members count as they are spelt.
+func readRecord(text []byte) (record, error) {
+	m, err := readMembers(text)
 	if err != nil {
 		return record{}, err
 	}
+	return recordOf(m)
+}
+
+// recordOf reads a call from its members.
+func recordOf(m *members) (record, error) {
 	r := record{
-		call:         f.text("type"),
-		messageID:    f.text("messageId"),
-		timestamp:    f.time("timestamp"),
-		userID:       f.text("userId"),
-		anonymousID:  f.text("anonymousId"),
-		integrations: f.decoded("integrations"),
+		call:         m.text("type"),
+		messageID:    m.text("messageId"),
+		timestamp:    m.time("timestamp"),
+		userID:       m.text("userId"),
+		anonymousID:  m.text("anonymousId"),
+		integrations: m.decoded("integrations"),
 	}
 	if r.timestamp.IsZero() {
-		r.timestamp = f.time("originalTimestamp")
+		r.timestamp = m.time("originalTimestamp")
 	}
-	if extra := f.decoded("context"); len(extra) > 0 {
+	if extra := m.decoded("context"); len(extra) > 0 {
 		// All of it as Extra: what Context has no field for survives at any depth,
 		// and numbers keep their digits.
 		r.context = &analytics.Context{Extra: extra}
 	}
 	switch r.call {
 	case "identify":
-		r.traits = f.object("traits")
+		r.traits = m.object("traits")
 	case "track":
-		r.event, r.properties = f.text("event"), f.object("properties")
+		r.event, r.properties = m.text("event"), m.object("properties")
 	case "page", "screen":
-		r.name, r.category, r.properties = f.text("name"), f.text("category"), f.object("properties")
+		r.name, r.category, r.properties = m.text("name"), m.text("category"), m.object("properties")
 	case "group":
-		r.groupID, r.traits = f.text("groupId"), f.object("traits")
+		r.groupID, r.traits = m.text("groupId"), m.object("traits")
 	case "alias":
-		r.previousID = f.text("previousId")
+		r.previousID = m.text("previousId")
 	case "":
-		f.refuse("type", "is required: identify, track, page, screen, group or alias")
+		m.refuse("type", "is required: identify, track, page, screen, group or alias")
 	default:
-		f.refuse("type", "is none of identify, track, page, screen, group and alias")
+		m.refuse("type", "is none of identify, track, page, screen, group and alias")
 	}
-	r.unsent = f.unsent()
-	return r, f.err
+	// What the API and the client make anew for every message is not missed.
+	r.unsent = m.unasked("originalTimestamp", "receivedAt", "sentAt", "version", "writeKey")
+	return r, m.err
 }
 
 // message returns the record as a call.
@@ -134,130 +133,4 @@ func (r *record) identify(source string, at place, line []byte) {
 		of := fmt.Appendf(nil, "%s\x00%s\x00%d\x00%s", source, at.file, at.line, line)
 		r.messageID = uuid.NewHash(sha256.New(), uuid.Nil, of, 8).String()
 	}
-}
-
-// lineFields are the top-level fields of a line. The first thing wrong with one
-// of those asked for stays in err.
-type lineFields struct {
-	raw   map[string]json.RawMessage
-	asked map[string]bool
-	err   error
-}
-
-func readFields(line []byte) (*lineFields, error) {
-	if !utf8.Valid(line) {
-		return nil, errors.New("is not UTF-8")
-	}
-	f := &lineFields{asked: make(map[string]bool)}
-	err := json.Unmarshal(line, &f.raw)
-	var syntax *json.SyntaxError
-	switch {
-	case errors.As(err, &syntax):
-		return nil, fmt.Errorf("is not JSON: %w (byte %d)", err, syntax.Offset)
-	case err != nil, f.raw == nil:
-		return nil, fmt.Errorf("is %s, want a JSON object", kindOf(line))
-	}
-	return f, nil
-}
-
-func (f *lineFields) refuse(name, reason string) {
-	if f.err == nil {
-		f.err = fmt.Errorf("%s: %s", name, reason)
-	}
-}
-
-// value returns the field, nil when it is absent or null.
-func (f *lineFields) value(name string) json.RawMessage {
-	f.asked[name] = true
-	raw := f.raw[name]
-	if string(raw) == "null" {
-		return nil
-	}
-	return raw
-}
-
-// text returns a string. A number is no string to the API either, so an id that
-// is one is refused rather than changed.
-func (f *lineFields) text(name string) (s string) {
-	raw := f.value(name)
-	switch {
-	case raw == nil:
-	case raw[0] != '"':
-		f.refuse(name, "is "+kindOf(raw)+", the API takes only a string")
-	case json.Unmarshal(raw, &s) != nil:
-		f.refuse(name, "is not a string that can be read")
-	}
-	return s
-}
-
-// object returns an object as it stands.
-func (f *lineFields) object(name string) json.RawMessage {
-	raw := f.value(name)
-	if raw != nil && raw[0] != '{' {
-		f.refuse(name, "is "+kindOf(raw)+", the API takes only an object")
-		return nil
-	}
-	return raw
-}
-
-// decoded returns an object as a map in which numbers keep their digits.
-func (f *lineFields) decoded(name string) (m map[string]any) {
-	raw := f.object(name)
-	if raw == nil {
-		return nil
-	}
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber()
-	if d.Decode(&m) != nil {
-		f.refuse(name, "is not an object that can be read")
-	}
-	return m
-}
-
-func (f *lineFields) time(name string) time.Time {
-	s := f.text(name)
-	if s == "" {
-		return time.Time{}
-	}
-	t := ingest.ParseTime(s)
-	if t.IsZero() {
-		f.refuse(name, "is not a time like 2006-01-02T15:04:05.678Z")
-	}
-	return t
-}
-
-// unsent returns the names of the fields nobody asked for that have a value.
-// What the API and the client make anew for every message is not among them.
-func (f *lineFields) unsent() []string {
-	for _, made := range []string{"originalTimestamp", "receivedAt", "sentAt", "version", "writeKey"} {
-		f.asked[made] = true
-	}
-	return slices.Sorted(func(yield func(string) bool) {
-		for name := range maps.Keys(f.raw) {
-			switch string(f.raw[name]) {
-			case "null", `""`, "{}":
-				continue
-			}
-			if !f.asked[name] && !yield(name) {
-				return
-			}
-		}
-	})
-}
-
-// kindOf names what a JSON value is, by how it begins.
-func kindOf(raw []byte) string {
-	switch raw[0] {
-	case '{':
-		return "an object"
-	case '[':
-		return "an array"
-	case '"':
-		return "a string"
-	case 't', 'f':
-		return strconv.Quote(string(raw))
-	case 'n':
-		return "null"
-	}
-	return "a number"
 }

@@ -78,12 +78,12 @@ func TestReadRecordRefuses(t *testing.T) {
 		{"{\"type\":\"track\",\"userId\":\"\xff\"}", "is not UTF-8"},
 		{`{"Type":"track"}`, "type: is required: identify, track, page, screen, group or alias"},
 		{`{"type":"Track"}`, "type: is none of identify, track, page, screen, group and alias"},
-		{`{"type":"track","messageId":1}`, "messageId: is a number, the API takes only a string"},
-		{`{"type":"track","userId":["u"]}`, "userId: is an array, the API takes only a string"},
+		{`{"type":"track","messageId":1}`, "messageId: is a number, want a string"},
+		{`{"type":"track","userId":["u"]}`, "userId: is an array, want a string"},
 		{`{"type":"track","timestamp":"2019-13-01T00:00:00Z"}`, "timestamp: is not a time like 2006-01-02T15:04:05.678Z"},
 		{`{"type":"track","originalTimestamp":"now"}`, "originalTimestamp: is not a time like 2006-01-02T15:04:05.678Z"},
-		{`{"type":"track","properties":false}`, `properties: is "false", the API takes only an object`},
-		{`{"type":"group","groupId":{}}`, "groupId: is an object, the API takes only a string"},
+		{`{"type":"track","properties":false}`, `properties: is "false", want an object`},
+		{`{"type":"group","groupId":{}}`, "groupId: is an object, want a string"},
 	} {
 		_, err := readRecord([]byte(test.line))
 		require.EqualError(t, err, test.reason, "%s", test.line)
