@@ -123,7 +123,7 @@ func appendStruct(b []byte, v any, lim bounds) ([]byte, error) {
 	case string(doc) == "null":
 		return b, nil
 	}
-	return b, &FieldError{Reason: fmt.Sprintf("%T is not an object in JSON", v)}
+	return b, &FieldError{Reason: nameOf(reflect.TypeOf(v)) + " is not an object in JSON"}
 }
 
 // appendForeign appends what a Fields of the caller's appended, once it is seen to be one

@@ -237,7 +237,19 @@ func because(err error) error {
 			reason = err.Str + " is not a JSON number"
 		}
 	case *json.MarshalerError:
-		reason = "marshalling of " + err.Type.String() + " failed"
+		reason = "marshalling of " + nameOf(err.Type) + " failed"
 	}
 	return &FieldError{Reason: reason, err: err}
+}
+
+// nameOf names a type as the caller wrote it: releases of encoding/json differ in
+// whether they blame the type or a pointer to it, and in what a RawMessage is.
+func nameOf(t reflect.Type) string {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t == reflect.TypeFor[json.RawMessage]() {
+		return "json.RawMessage"
+	}
+	return t.String()
 }
