@@ -39,7 +39,7 @@ type Call struct {
 	Reason  string
 
 	WriteKey string // of the request
-	Request  int    // index of the request in Server.Requests
+	Request  int    // index of the request in Server.Requests; of the batch, counted from Reset, with a Recorder
 
 	// Message is the call as the API passes it on, with what its batch says for all
 	// messages merged in, the times filled in and the write key taken out. Numbers

@@ -4,23 +4,44 @@
 // sent and answers what it is told to. It never imports testing, so any test
 // framework can use it.
 //
-//		srv := analyticstest.NewServer()
-//		defer srv.Close()
-//		client, err := analytics.New("KEY", &analytics.Config{Endpoint: srv.URL, HTTPClient: srv.Client()})
-//		…
-//		calls, err := srv.WaitCalls(ctx, 1)
+// Three ways to test a program that makes calls:
 //
-//	  - [Server.Client] reaches the server through memory: no sockets and no
-//	    goroutines, so that it works inside a testing/synctest bubble, where
-//	    delays and time-outs cost no real time. Make the server in the bubble.
-//	  - [Server.Listen] opens the same server on a real socket as well, and
-//	    [Server.ServeHTTP] mounts it in another one.
-//	  - [Server.Script] queues answers, one per request; [Server.Respond] decides
-//	    by looking at the request. Without either it answers as the API does.
-//	  - [Server.WaitCalls] and [Server.WaitRequests] wait instead of sleeping.
-//	  - [Server.Calls] and [Server.Requests] are what was recorded, with the
-//	    verdict the API would give each call: it answers 200 to a call it
-//	    discards, so a test that only looks at the status proves little.
+//   - The test is not about the calls: [analytics.Config].Disabled checks them
+//     and forgets them, and nothing of this package is needed.
+//   - A unit test asks which calls the code makes: [NewClient] returns a client
+//     and the [Recorder] that keeps its calls, without HTTP.
+//   - HTTP matters (endpoint, headers, statuses, retries, broken connections), or
+//     the calls come from another client or process: [Server].
+//
+// The recorder, in short:
+//
+//	client, recorder, err := analyticstest.NewClient(nil)
+//	defer client.Close()
+//	…
+//	err = client.Flush(ctx)
+//	calls := recorder.Events("Order Completed")
+//
+// The server, in short:
+//
+//	srv := analyticstest.NewServer()
+//	defer srv.Close()
+//	client, err := analytics.New("KEY", &analytics.Config{Endpoint: srv.URL, HTTPClient: srv.Client()})
+//	…
+//	calls, err := srv.WaitCalls(ctx, 1)
+//
+// How it works:
+//
+//   - [Server.Client] reaches the server through memory: no sockets and no
+//     goroutines, so that it works inside a testing/synctest bubble, where
+//     delays and time-outs cost no real time. Make the server in the bubble.
+//   - [Server.Listen] opens the same server on a real socket as well, and
+//     [Server.ServeHTTP] mounts it in another one.
+//   - [Server.Script] queues answers, one per request; [Server.Respond] decides
+//     by looking at the request. Without either it answers as the API does.
+//   - [Server.WaitCalls] and [Server.WaitRequests] wait instead of sleeping.
+//   - [Server.Calls] and [Server.Requests] are what was recorded, with the
+//     verdict the API would give each call: it answers 200 to a call it
+//     discards, so a test that only looks at the status proves little.
 //
 // A server keeps every request in memory until Reset or Close.
 package analyticstest
