@@ -274,7 +274,7 @@ func (t *HTTPTransport) post(ctx context.Context, body *body, attempt int, autho
 	req.Close = t.redial()
 	resp, err := t.client.Do(req)
 	if err != nil {
-		return fmt.Errorf("analytics: post: %w", redact(err))
+		return fmt.Errorf("analytics: %w", redact(err))
 	}
 	return answer(resp)
 }
