@@ -58,7 +58,9 @@ func TestMemoryBound(t *testing.T) {
 			defer mu.Unlock()
 			reached = append(reached, fmt.Sprintf("%s: %.1f MiB with %.1f MiB queued, %d connections",
 				policy, float64(peak)/(1<<20), float64(p.MostBytes)/(1<<20), most))
-			require.Less(t, peak, int64(bound+32<<20))
+			if !underRace { // which takes several times the memory
+				require.Less(t, peak, int64(bound+32<<20))
+			}
 			require.LessOrEqual(t, most, 4)
 		})
 	}
