@@ -31,6 +31,17 @@ test-tools: ## Run the tests of the checks themselves
 race: ## Run the tests of every module with the race detector
 	go test -race work
 
+FUZZTIME ?= 60s
+
+.PHONY: fuzz
+fuzz: ## Fuzz every parser and encoder for FUZZTIME each, a minute unless told
+	@grep -rlE --include='*_test.go' '^func Fuzz' . | sort | while read -r file; do \
+		grep -oE '^func Fuzz[A-Za-z0-9_]*' "$$file" | sed 's/^func //' | while read -r target; do \
+			echo "$$target in $$(dirname "$$file")"; \
+			(cd "$$(dirname "$$file")" && go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x . </dev/null | tail -n 4); \
+		done; \
+	done
+
 .PHONY: chaos
 chaos: ## Run the chaos test at full length, 200 000 calls, with the race detector
 	SOAK=1 go test -race -count=1 -v -run '^TestChaos$$' ./reliability
