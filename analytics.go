@@ -72,7 +72,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -129,6 +128,12 @@ func New(writeKey string, config *Config) (*Client, error) {
 	}
 	client.batcher = newBatcher(&client.config, writeKey, client.queue, client.transport, &client.counters, client.intake)
 	return client, nil
+}
+
+// Format writes the client by its source under every verb, so that no log of it
+// gives the write key away.
+func (c *Client) Format(s fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(s, "analytics.Client(source %s)", c.source)
 }
 
 // Identify accepts an identify call; see Enqueue.
@@ -327,49 +332,13 @@ func (c *Client) append(ctx context.Context, s *scratch) error {
 	}
 	defer c.intake.leave()
 	if err := c.queue.Append(ctx, s.entry[:], c.config.WhenFull); err != nil {
+		if c.batcher != nil && errors.Is(err, ErrQueueFull) {
+			c.batcher.losses.lost(1, endRefused, nil)
+		}
 		return err
 	}
 	c.counters.accepted.Add(1)
 	return nil
-}
-
-// intake counts the calls on their way into the queue, so that Shutdown knows
-// when no more can come. No lock: a blocked call must not hold anything up.
-type intake struct {
-	calls   atomic.Int64
-	closed  atomic.Bool
-	drained context.Context // ends when closed and no call is on its way in
-	end     context.CancelFunc
-}
-
-func newIntake() *intake {
-	i := new(intake)
-	i.drained, i.end = context.WithCancel(context.Background())
-	return i
-}
-
-// enter counts before it looks, and close looks after it has closed: whoever
-// enters unseen by close sees that it is closed.
-func (i *intake) enter() bool {
-	i.calls.Add(1)
-	if i.closed.Load() {
-		i.leave()
-		return false
-	}
-	return true
-}
-
-func (i *intake) leave() {
-	if i.calls.Add(-1) == 0 && i.closed.Load() {
-		i.end()
-	}
-}
-
-func (i *intake) close() {
-	i.closed.Store(true)
-	if i.calls.Load() == 0 {
-		i.end()
-	}
 }
 
 // shutdown is the one shutdown of a client, which all callers wait for.

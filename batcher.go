@@ -19,6 +19,10 @@ const (
 	doneTimeout = 10 * time.Second
 	// leaseRetry is the pause after a Lease that failed.
 	leaseRetry = time.Second
+	// spareFlights is how many batches may wait out a backoff beside those being
+	// uploaded. More of them mean an API in trouble: the rest waits in the queue,
+	// where it costs no goroutine.
+	spareFlights = 4
 )
 
 // batcher owns the way out. Its loop is the one goroutine that leases; each
@@ -27,6 +31,7 @@ type batcher struct {
 	config    *Config
 	writeKey  string
 	limit     Limit
+	flightMax int
 	queue     Queue
 	memory    bool // the queue is the client's own
 	durable   bool
@@ -74,11 +79,15 @@ func newBatcher(c *Config, writeKey string, q Queue, t Transport, n *counters, i
 		limit: Limit{
 			Source: SourceOf(writeKey), Events: c.BatchSize, Bytes: c.entryBytes(writeKey), Linger: c.FlushInterval,
 		},
-		gate:    newGate(c.MaxConcurrentUploads),
-		losses:  &lossLog{logger: c.Logger},
-		flights: make(map[*flight]struct{}),
-		turn:    func() {},
-		room:    make(chan struct{}, 1),
+		flightMax: c.MaxConcurrentUploads + spareFlights,
+		gate:      newGate(c.MaxConcurrentUploads),
+		losses:    newLossLog(c.Logger),
+		flights:   make(map[*flight]struct{}),
+		turn:      func() {},
+		room:      make(chan struct{}, 1),
+	}
+	if c.MaxConcurrentUploads == 1 {
+		b.flightMax = 1 // a batch that waits for its retry must not be overtaken
 	}
 	b.ctx, b.stop = context.WithCancel(context.Background())
 	drained, cancel := context.WithCancel(b.ctx)
@@ -102,10 +111,10 @@ func (b *batcher) loop() {
 	defer b.endLoop()
 	for b.ctx.Err() == nil {
 		turn, mode := b.begin()
-		if mode == stopped || !b.waitRoom(turn) {
-			if mode == stopped {
-				return
-			}
+		if mode == stopped {
+			return
+		}
+		if !b.waitRoom(turn) {
 			continue
 		}
 		ctx, limit := turn, b.limit
@@ -191,14 +200,13 @@ func (b *batcher) interrupt() {
 	b.turn()
 }
 
-// waitRoom waits until another batch may be leased. With one upload that is when
-// the last has landed, or a batch waiting for its retry would be overtaken. And
-// what is leased from a queue given by the user stays within MaxQueueEvents and
-// MaxQueueBytes; the client's own bounds itself.
+// waitRoom waits until another batch may be leased: until fewer than flightMax
+// fly, and what is leased from a queue given by the user leaves room for it in
+// MaxQueueEvents and MaxQueueBytes. The client's own queue bounds itself.
 func (b *batcher) waitRoom(turn context.Context) bool {
 	for {
 		b.mu.Lock()
-		room := b.config.MaxConcurrentUploads > 1 || len(b.flights) == 0
+		room := len(b.flights) < b.flightMax
 		if !b.memory && b.events > 0 {
 			room = room && b.events+b.limit.Events <= b.config.MaxQueueEvents &&
 				b.bytes+int64(b.limit.Bytes) <= int64(b.config.MaxQueueBytes)
@@ -305,6 +313,7 @@ func (b *batcher) flush(ctx context.Context) error {
 		b.mu.Unlock()
 		return nil
 	}
+	b.gate.hurry() // first, or it could cut short a backoff that this flush led to
 	if b.over {
 		f.target = b.position
 		b.flushes = append(b.flushes, f)
@@ -313,7 +322,6 @@ func (b *batcher) flush(ctx context.Context) error {
 		b.turn()
 	}
 	b.mu.Unlock()
-	b.gate.hurry()
 	select {
 	case <-f.done:
 		return nil
@@ -344,10 +352,10 @@ func (b *batcher) extend() {
 // shutdown drains until ctx ends and settles everything one way or the other.
 // The intake is closed already.
 func (b *batcher) shutdown(ctx context.Context) {
+	b.gate.hurry()
 	b.mu.Lock()
 	b.draining = true
 	b.mu.Unlock()
-	b.gate.hurry()
 	b.interrupt()
 	cut := context.AfterFunc(ctx, b.stop)
 	b.air.Wait()

@@ -96,8 +96,10 @@ type Config struct {
 	// with the write key.
 	TokenSource TokenSource
 
-	// Logger gets one record when calls begin to be lost and one when that ends,
-	// never a payload or the write key. Default silence.
+	// Logger gets one record when calls begin to be lost, given up or refused by
+	// a full queue, and one when nothing has been lost for a minute and a batch is
+	// delivered; both count. With or without OnReceipt, and never a payload or the
+	// write key. Default silence.
 	Logger *slog.Logger
 
 	// DefaultContext is merged into the Context of every call, which wins.
@@ -131,7 +133,10 @@ type Config struct {
 	// TokenSource, Compression and RequestTimeout. Default NewHTTPTransport.
 	Transport Transport
 
-	// Now stamps timestamps and sentAt. Waiting never uses it. Default time.Now.
+	// Now stamps timestamps and, at each attempt anew, sentAt. Waiting never uses
+	// it. Both are what it says, whatever it said before: when a clock is set
+	// between a call and its attempt, the API dates the call wrong by as much.
+	// Default time.Now.
 	Now func() time.Time
 
 	// NewID makes message ids: unique world-wide, not empty, at most

@@ -86,7 +86,11 @@ type ShutdownError struct {
 
 // Error reads "analytics: shutdown: 3 calls not delivered, 0 kept: context deadline exceeded".
 func (e *ShutdownError) Error() string {
-	return fmt.Sprintf("analytics: shutdown: %d calls not delivered, %d kept: %v", e.Undelivered, e.Kept, e.Err)
+	text := fmt.Sprintf("analytics: shutdown: %d calls not delivered, %d kept", e.Undelivered, e.Kept)
+	if e.Err == nil { // what is kept was given back, and its time has not come
+		return text
+	}
+	return text + ": " + e.Err.Error()
 }
 
 // Unwrap returns Err.

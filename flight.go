@@ -36,6 +36,8 @@ const (
 	endRejected      // for good
 	endExhausted     // no retries left
 	endShutdown      // no time left
+	endRefused       // never begun: the queue was full
+	ends             // how many there are
 )
 
 func (r result) receipt(e *Entry) Receipt {
@@ -78,7 +80,7 @@ func (f *flight) send(from, to int, share int64, carried int) {
 			f.halves(from, to, carried)
 			return
 		case limited:
-			if f.config.MaxRetries == 0 || f.gate.limitedFor() >= maxRetryTime {
+			if f.config.MaxRetries == 0 || f.gate.limitedFor()+pause > maxRetryTime {
 				f.record(from, to, endExhausted, err, carried)
 				return
 			}
@@ -86,12 +88,13 @@ func (f *flight) send(from, to int, share int64, carried int) {
 			if failing.IsZero() {
 				failing = time.Now()
 			}
-			if retries == f.config.MaxRetries || time.Since(failing) >= maxRetryTime {
+			retries++
+			wait, left := f.backoff(retries, time.Since(failing))
+			if !left {
 				f.record(from, to, endExhausted, err, carried)
 				return
 			}
-			retries++
-			_ = sleep(f.ctx, max(f.config.Backoff(retries), 0), f.gate.pace())
+			_ = sleep(f.ctx, wait, f.gate.pace())
 		}
 		var entered bool
 		if share, entered = f.enter(from, to, err, carried); !entered {
@@ -99,6 +102,23 @@ func (f *flight) send(from, to int, share int64, carried int) {
 		}
 		f.counters.retries.Add(1)
 	}
+}
+
+// backoff tells how long to wait before a retry of what has been failing for
+// some time: Config.Backoff, or the default where that panics. It is not left
+// when MaxRetries is used up, or when the wait would outlast maxRetryTime.
+func (f *flight) backoff(retry int, failing time.Duration) (wait time.Duration, left bool) {
+	if retry > f.config.MaxRetries {
+		return 0, false
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			f.config.Logger.Error("analytics: Backoff panicked", "panic", fmt.Sprint(p))
+			wait = backoff(retry)
+		}
+		left = wait <= maxRetryTime-failing
+	}()
+	return max(f.config.Backoff(retry), 0), true
 }
 
 // halves sends each half of a part on its own, so that a message the API
@@ -201,7 +221,9 @@ func (f *flight) done(verdicts []Verdict) {
 // verdicts counts what became of the entries and words it for the queue.
 func (f *flight) verdicts() []Verdict {
 	verdicts := make([]Verdict, len(f.entries))
+	whole := true
 	for _, r := range f.results {
+		whole = whole && r.end == endDelivered
 		v := Verdict{Outcome: Rejected, Err: r.err}
 		switch {
 		case r.end == endDelivered:
@@ -217,6 +239,9 @@ func (f *flight) verdicts() []Verdict {
 		}
 		f.count(r)
 	}
+	if whole {
+		f.losses.delivered()
+	}
 	return verdicts
 }
 
@@ -225,7 +250,6 @@ func (f *flight) count(r result) {
 	switch {
 	case r.end == endDelivered:
 		f.counters.delivered.Add(n)
-		f.losses.delivered()
 		return
 	case f.keeps(r):
 		f.counters.givenBack.Add(n)

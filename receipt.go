@@ -4,6 +4,7 @@ package analytics
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -105,7 +106,8 @@ func (d *receiptDesk) call(r Receipt) {
 	d.mu.Unlock()
 	defer func() {
 		if p := recover(); p != nil {
-			d.logger.Error("analytics: OnReceipt panicked", "panic", p)
+			// As text: a handler could spell out a Receipt with the API's answer in it.
+			d.logger.Error("analytics: OnReceipt panicked", "panic", fmt.Sprint(p))
 		}
 		d.mu.Lock()
 		d.began = time.Time{}

@@ -58,6 +58,12 @@ type Batch struct {
 	SentAt   time.Time // fresh for each attempt, or the API would take the wait for clock skew
 }
 
+// Format writes the batch by its size under every verb: a log of it holds neither
+// the write key nor a payload.
+func (b Batch) Format(s fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(s, "analytics.Batch(%d entries, attempt %d)", len(b.Entries), b.Attempt)
+}
+
 const (
 	batchHead = `{"batch":[`
 	batchSent = `],"sentAt":`
@@ -320,13 +326,14 @@ func clip(s string, max int) string {
 }
 
 // redact takes the query and any password out of the URL in an error of
-// http.Client, which a wrapped RoundTripper may have put there.
+// http.Client, which a wrapped RoundTripper may have put there, and out of those
+// of another http.Client beneath it.
 func redact(err error) error {
 	var e *url.Error
 	if errors.As(err, &e) {
 		if u, parseErr := url.Parse(e.URL); parseErr == nil {
 			u.RawQuery, u.User = "", nil
-			return &url.Error{Op: e.Op, URL: u.String(), Err: e.Err}
+			return &url.Error{Op: e.Op, URL: u.String(), Err: redact(e.Err)}
 		}
 	}
 	return err
