@@ -107,7 +107,8 @@ type Config struct {
 
 	// OnReceipt is told what became of every accepted call, exactly once each,
 	// on a goroutine of its own: it may block, call the client and panic without
-	// holding up delivery. Default none.
+	// holding up delivery. Under Block give a call made in it a deadline: on a full
+	// queue it waits for room that its own batch still takes. Default none.
 	OnReceipt func(Receipt)
 
 	// BeforeEnqueue sees every call before it is encoded, as a pointer to a
