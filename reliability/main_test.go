@@ -12,7 +12,10 @@ import (
 
 // children are the programs that the test binary is when CHILD names them.
 var children = map[string]func(){
-	"producer": produceAtFullSpeed,
+	"frozen":     obey,
+	"producer":   produceAtFullSpeed,
+	"soak":       soakTheClient,
+	"terminated": endOnSIGTERM,
 }
 
 func TestMain(m *testing.M) {
