@@ -182,7 +182,7 @@ func (l *life) flush() {
 	l.mu.Unlock()
 	patience := 24 * time.Hour // more than any budget
 	if l.intn(2) == 0 {
-		patience = time.Duration(l.intn(int(20 * time.Second)))
+		patience = time.Duration(l.intn(20_000)) * time.Millisecond
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
