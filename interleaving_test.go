@@ -278,7 +278,7 @@ func (l *life) live() {
 			}
 		})
 	}
-	patience := time.Duration(l.intn(int(20 * time.Second)))
+	patience := time.Duration(l.intn(20_000)) * time.Millisecond
 	if l.intn(3) == 0 {
 		patience = 24 * time.Hour
 	}
