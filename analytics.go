@@ -254,7 +254,7 @@ func (c *Client) encode(ctx context.Context, s *scratch, m *call) error {
 	if m.timestamp.IsZero() {
 		m.timestamp = c.config.Now()
 	}
-	c.identify(s, m)
+	c.stampID(s, m)
 	contextJSON := c.contextJSON
 	layers := [3]*Context{m.context, request, c.config.DefaultContext}
 	switch {
@@ -284,9 +284,9 @@ func (c *Client) encode(ctx context.Context, s *scratch, m *call) error {
 	return err
 }
 
-// identify gives the call an id if it has none: in s.id, which costs nothing,
+// stampID gives the call an id if it has none: in s.id, which costs nothing,
 // or in m.messageID where it comes as a string.
-func (c *Client) identify(s *scratch, m *call) {
+func (c *Client) stampID(s *scratch, m *call) {
 	m.id = nil
 	switch {
 	case m.messageID != "":
@@ -320,7 +320,7 @@ func (c *Client) beforeEnqueue(ctx context.Context, s *scratch, m *call, layers 
 	if *m, err = callOf(message); err != nil {
 		return err
 	}
-	c.identify(s, m)
+	c.stampID(s, m)
 	return nil
 }
 
