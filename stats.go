@@ -20,7 +20,7 @@ type Stats struct {
 	Batches  uint64 // batches leased from the queue
 	Requests uint64 // attempts made: first ones, retries and halves
 	Retries  uint64 // of these, those that sent a batch again
-	Splits   uint64 // batches sent on as two halves because part of them was refused
+	Splits   uint64 // batches sent on as two halves because part of them was refused: each costs two requests more
 
 	QueueEvents int   // calls in the queue: waiting, in flight, retrying, or their Receipt not yet taken
 	QueueBytes  int64 // what they take of MaxQueueBytes
