@@ -77,7 +77,8 @@ func newBatcher(c *Config, writeKey string, q Queue, t Transport, n *counters, i
 		config: c, writeKey: writeKey, queue: q, transport: t, counters: n,
 		memory: c.Queue == nil, durable: stats.Durable, shared: stats.Shared,
 		limit: Limit{
-			Source: SourceOf(writeKey), Events: c.BatchSize, Bytes: c.entryBytes(writeKey), Linger: c.FlushInterval,
+			Source: SourceOf(writeKey), Linger: c.FlushInterval,
+			Events: min(c.BatchSize, c.MaxQueueEvents), Bytes: min(c.entryBytes(writeKey), c.MaxQueueBytes),
 		},
 		flightMax: c.MaxConcurrentUploads + spareFlights,
 		gate:      newGate(c.MaxConcurrentUploads),

@@ -210,13 +210,15 @@ func TestQueueBytesCountEveryCallOnce(t *testing.T) {
 }
 
 func TestLeasedIsBounded(t *testing.T) {
-	const body = 180 // of one call, at least
+	const body = 160 // of one call, at least
 	for name, test := range map[string]struct {
 		config analytics.Config
 		most   int
 	}{
-		"by events": {analytics.Config{MaxQueueEvents: 20}, 20},
-		"by bytes":  {analytics.Config{MaxQueueBytes: 5000, MaxBatchBytes: 1500}, 5000 / body},
+		"by events":             {analytics.Config{MaxQueueEvents: 20, BatchSize: 5}, 20},
+		"by events, of a batch": {analytics.Config{MaxQueueEvents: 20, BatchSize: 250}, 20},
+		"by bytes":              {analytics.Config{MaxQueueBytes: 5000, BatchSize: 5, MaxBatchBytes: 1500}, 5000 / body},
+		"by bytes, of a batch":  {analytics.Config{MaxQueueBytes: 5000}, 5000 / body},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -225,7 +227,7 @@ func TestLeasedIsBounded(t *testing.T) {
 				free := sync.OnceFunc(func() { close(release) })
 				defer free()
 				config := test.config
-				config.Queue, config.BatchSize, config.MaxConcurrentUploads = queue, 5, 64
+				config.Queue, config.MaxConcurrentUploads = queue, 64
 				config.OnReceipt = func(analytics.Receipt) { <-release }
 				r := newRig(t, config)
 				track(t, r.Client, 0, 1000)
