@@ -409,7 +409,7 @@ func (c *Client) shutdown(d *shutdown) {
 	case cause != nil:
 		e.Err = fmt.Errorf("%w; delivery met last: %w", cause, e.Err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), doneTimeout)
+	ctx, cancel := settling(d.ctx)
 	defer cancel()
 	closed := c.queue.Close(ctx)
 	if closed != nil {

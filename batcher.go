@@ -15,8 +15,10 @@ import (
 const (
 	// extendEvery keeps leases from expiring, which they do after 30 s.
 	extendEvery = 10 * time.Second
-	// doneTimeout bounds one Lease.Done.
+	// doneTimeout bounds one Lease.Done and Queue.Close, lateTimeout when
+	// Shutdown's deadline has passed.
 	doneTimeout = 10 * time.Second
+	lateTimeout = 2 * time.Second
 	// leaseRetry is the pause after a Lease that failed.
 	leaseRetry = time.Second
 	// spareFlights is how many batches may wait out a backoff beside those being
@@ -411,4 +413,14 @@ func (b *batcher) endFlushes() {
 		f.target = min(f.target, b.position)
 	}
 	b.answer()
+}
+
+// settling is a context for what must still be told to the queue when ctx, which
+// bounds delivery, has ended.
+func settling(ctx context.Context) (context.Context, context.CancelFunc) {
+	timeout := doneTimeout
+	if ctx.Err() != nil {
+		timeout = lateTimeout
+	}
+	return context.WithTimeout(context.WithoutCancel(ctx), timeout)
 }

@@ -82,7 +82,8 @@ type Config struct {
 	// ShutdownTimeout bounds Close. Default 75 s, which outlives one
 	// Retry-After of a minute; 20 s with a durable queue, which loses nothing.
 	// Keep it below what the platform grants: Kubernetes kills 30 s after
-	// SIGTERM unless terminationGracePeriodSeconds says more.
+	// SIGTERM unless terminationGracePeriodSeconds says more. A Queue of the
+	// user's that hangs in Done or Close may add two seconds for each.
 	ShutdownTimeout time.Duration
 
 	// HTTPClient sends the requests: set it for a proxy, a custom CA or HTTP/2

@@ -211,7 +211,7 @@ func (f *flight) settle() {
 
 // done tells the queue, and gives it a moment even when the client is stopping.
 func (f *flight) done(verdicts []Verdict) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(f.ctx), doneTimeout)
+	ctx, cancel := settling(f.ctx)
 	defer cancel()
 	if err := f.lease.Done(ctx, verdicts); err != nil {
 		f.config.Logger.Error("analytics: queue did not take the verdicts of a batch", "err", err, "events", len(verdicts))

@@ -137,3 +137,40 @@ func TestDurableQueueKeepsWhatIsNotDelivered(t *testing.T) {
 		require.Positive(t, client.Stats().GivenBack)
 	})
 }
+
+// tarrying is a queue that hangs in Done and Close for as long as it is allowed.
+type tarrying struct{ analytics.Queue }
+
+type tarryingLease struct{ analytics.Lease }
+
+func (q tarrying) Lease(ctx context.Context, limit analytics.Limit) (analytics.Lease, error) {
+	lease, err := q.Queue.Lease(ctx, limit)
+	if err != nil {
+		return nil, err
+	}
+	return tarryingLease{lease}, nil
+}
+
+func (tarryingLease) Done(ctx context.Context, _ []analytics.Verdict) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func (tarrying) Close(ctx context.Context) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func TestShutdownIsBoundedByAQueueThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := newClient(t, &tape{answer: hang}, analytics.Config{Queue: tarrying{analytics.NewMemoryQueue(0, 0)}})
+		track(t, client, 0, 3)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		began := time.Now()
+		var e *analytics.ShutdownError
+		require.ErrorAs(t, client.Shutdown(ctx), &e)
+		require.Equal(t, 3, e.Undelivered)
+		require.Equal(t, 5*time.Second, time.Since(began), "a second, and two each for Done and Close")
+	})
+}

@@ -25,7 +25,7 @@
 //
 //	srv := analyticstest.NewServer()
 //	defer srv.Close()
-//	client, err := analytics.New("KEY", &analytics.Config{Endpoint: srv.URL, HTTPClient: srv.Client()})
+//	client, err := analytics.New("KEY", srv.Config())
 //	…
 //	calls, err := srv.WaitCalls(ctx, 1)
 //
@@ -51,6 +51,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/headwater-dev/analytics"
 )
 
 // ErrClosed is wrapped by WaitCalls, WaitRequests and Listen on a closed server.
@@ -59,7 +61,7 @@ var ErrClosed = errors.New("analyticstest: server is closed")
 // Server is a scripted Tracking API. NewServer makes one; the zero value is of
 // no use. All methods are safe for concurrent use.
 type Server struct {
-	// URL is the endpoint to give to a client that uses Client:
+	// URL is the endpoint to give to a client that uses Client, as Config does:
 	// "http://analytics.test". Nothing listens there.
 	URL string
 
@@ -84,6 +86,13 @@ type Server struct {
 // a request comes.
 func NewServer() *Server {
 	return &Server{URL: "http://analytics.test", changed: make(chan struct{}), closing: make(chan struct{})}
+}
+
+// Config returns a new Config for a client of this server, through memory:
+// Endpoint and HTTPClient are set. With one of them alone a test would look for
+// the server on the network.
+func (s *Server) Config() *analytics.Config {
+	return &analytics.Config{Endpoint: s.URL, HTTPClient: s.Client()}
 }
 
 // Script appends answers to the script. Every request takes the next one, in

@@ -18,7 +18,7 @@ func newShop(t *testing.T) (*shop.Shop, *analyticstest.Server) {
 	t.Helper()
 	srv := analyticstest.NewServer()
 	t.Cleanup(srv.Close)
-	client, err := analytics.New("KEY", &analytics.Config{Endpoint: srv.URL, HTTPClient: srv.Client()})
+	client, err := analytics.New("KEY", srv.Config())
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = client.Close() }) // before srv.Close: cleanups run last in, first out
 	return &shop.Shop{Analytics: client}, srv
