@@ -195,14 +195,3 @@ func TestRecorderConcurrentUse(t *testing.T) {
 	require.NoError(t, client.Flush(t.Context()))
 	require.Len(t, recorder.Calls(), int(client.Stats().Delivered), "an unlucky batch may use up its retries")
 }
-
-func TestServerConfigReachesTheServer(t *testing.T) {
-	srv := analyticstest.NewServer()
-	defer srv.Close()
-	client, err := analytics.New("KEY", srv.Config())
-	require.NoError(t, err)
-	require.NoError(t, client.Track(t.Context(), analytics.Track{UserID: "u", Event: "E"}))
-	require.NoError(t, client.Close())
-	require.Len(t, srv.Events("E"), 1)
-	require.NotSame(t, srv.Config(), srv.Config())
-}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/headwater-dev/analytics"
 	"github.com/headwater-dev/analytics/analyticstest"
 )
 
@@ -375,4 +376,15 @@ func TestConcurrentUse(t *testing.T) {
 		group.Wait()
 		require.Len(t, w.Requests(), 40)
 	})
+}
+
+func TestServerConfigReachesTheServer(t *testing.T) {
+	srv := analyticstest.NewServer()
+	defer srv.Close()
+	client, err := analytics.New("KEY", srv.Config())
+	require.NoError(t, err)
+	require.NoError(t, client.Track(t.Context(), analytics.Track{UserID: "u", Event: "E"}))
+	require.NoError(t, client.Close())
+	require.Len(t, srv.Events("E"), 1)
+	require.NotSame(t, srv.Config(), srv.Config())
 }
