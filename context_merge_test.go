@@ -1,3 +1,5 @@
+// Layers of a Context: which one wins, what is merged, and that none is written to.
+
 package analytics
 
 import (

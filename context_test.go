@@ -1,3 +1,5 @@
+// Context: every field on the wire, and back.
+
 package analytics_test
 
 import (

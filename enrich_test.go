@@ -1,3 +1,5 @@
+// Request enrichment: addresses behind proxies, languages, cookies, and what is not believed.
+
 package analytics
 
 import (

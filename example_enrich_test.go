@@ -1,3 +1,5 @@
+// Examples of request enrichment.
+
 package analytics_test
 
 import (

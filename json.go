@@ -132,7 +132,7 @@ func appendBasic(b []byte, v any, lim bounds) ([]byte, error) {
 	return appendComposite(b, v, lim)
 }
 
-// appendComposite writes the maps, slices and pointers that calls are made of.
+// appendComposite writes the maps, slices and structs that calls are made of.
 func appendComposite(b []byte, v any, lim bounds) ([]byte, error) {
 	switch v := v.(type) {
 	case map[string]any:
@@ -144,7 +144,7 @@ func appendComposite(b []byte, v any, lim bounds) ([]byte, error) {
 	case Integrations:
 		return appendMap(b, v, lim)
 	case map[string]string:
-		return appendTextMap(b, v, lim)
+		return appendMembers(b, v, lim, appendText)
 	case []any:
 		return appendList(b, v, lim, appendValue)
 	case []string:
@@ -179,6 +179,13 @@ func appendComposite(b []byte, v any, lim bounds) ([]byte, error) {
 		return appendBase64(b, v, lim)
 	case attrs:
 		return appendAttrs(b, v, lim)
+	}
+	return appendPointed(b, v, lim)
+}
+
+// appendPointed writes what pointers to the basic types point to.
+func appendPointed(b []byte, v any, lim bounds) ([]byte, error) {
+	switch v := v.(type) {
 	case *string:
 		return appendPointer(b, v, lim, appendText)
 	case *bool:
@@ -240,9 +247,15 @@ func appendOther(b []byte, v any, lim bounds) ([]byte, error) {
 	return appendMarshalled(b, v, lim)
 }
 
-// appendMap appends an object; keys come in the map's own order, because no reader
-// of JSON may depend on another and sorting would cost more than the rest.
+// appendMap appends an object of values of any type.
 func appendMap(b []byte, m map[string]any, lim bounds) ([]byte, error) {
+	return appendMembers(b, m, lim, appendValue)
+}
+
+// appendMembers appends an object, one member by one; keys come in the map's own
+// order, because no reader of JSON may depend on another and sorting would cost
+// more than the rest.
+func appendMembers[T any](b []byte, m map[string]T, lim bounds, one func([]byte, T, bounds) ([]byte, error)) ([]byte, error) {
 	if m == nil {
 		return append(b, "null"...), nil
 	}
@@ -256,29 +269,10 @@ func appendMap(b []byte, m map[string]any, lim bounds) ([]byte, error) {
 			return b, ErrMessageTooLarge
 		}
 		b = append(appendString(b, key), ':')
-		if b, err = appendValue(b, v, lim); err != nil {
+		if b, err = one(b, v, lim); err != nil {
 			return b, under(err, key)
 		}
 		b = append(b, ',')
-	}
-	return closeObject(b), nil
-}
-
-func appendTextMap(b []byte, m map[string]string, lim bounds) ([]byte, error) {
-	if m == nil {
-		return append(b, "null"...), nil
-	}
-	lim, err := lim.deeper()
-	if err != nil {
-		return b, err
-	}
-	b = append(b, '{')
-	for key, s := range m {
-		if lim.exceeded(b, len(key)+len(s)) {
-			return b, ErrMessageTooLarge
-		}
-		b = append(appendString(b, key), ':')
-		b = append(appendString(b, s), ',')
 	}
 	return closeObject(b), nil
 }

@@ -1,3 +1,5 @@
+// Each invocation finds its calls delivered, in an outage too.
+
 package main
 
 import (

@@ -1,3 +1,5 @@
+// The quickstart as a process of its own: all arrives, or it says what is missing.
+
 package main
 
 import (

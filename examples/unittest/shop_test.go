@@ -1,3 +1,5 @@
+// How to test code that makes calls: the pattern to copy.
+
 package shop_test
 
 import (

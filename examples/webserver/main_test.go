@@ -1,3 +1,5 @@
+// The web server as a process of its own: SIGTERM loses no call.
+
 package main
 
 import (
