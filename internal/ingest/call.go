@@ -3,9 +3,7 @@
 package ingest
 
 import (
-	"bytes"
 	"encoding/json"
-	"maps"
 	"time"
 	"unicode/utf8"
 
@@ -17,6 +15,7 @@ import (
 type Call struct {
 	Type        string // "track" …, from the path, else from the message; empty when it is none of the six
 	MessageID   string // the message's, else a new one: the API assigns it on arrival
+	Assigned    bool   // MessageID is a new one
 	UserID      string
 	AnonymousID string
 	PreviousID  string
@@ -24,6 +23,8 @@ type Call struct {
 	Event       string
 	Name        string
 	Category    string
+	AppVersion  string // context.app.version, inherited or its own
+	Direct      bool   // context.direct asks for the sender's IP, and there is no context.ip
 
 	OriginalTimestamp time.Time // when the caller says it happened; zero when not said or not readable
 	SentAt            time.Time // when the client says it sent it: the message's own, else the request's; zero likewise
@@ -35,76 +36,119 @@ type Call struct {
 
 	// Raw is the message byte for byte, never changed. In a request for a single
 	// call that is the whole body, with the write key if the client put it there.
+	// It shares memory with the body.
 	Raw json.RawMessage
 
-	from *shared
+	// Envelope is what the batch says for all its messages, one for all its calls;
+	// nil in a request for a single call.
+	Envelope *Envelope
+
+	// Origin is the sender as the connection shows it. Decode leaves it zero; who
+	// sets it has Message fill it in.
+	Origin Origin
 }
 
-// shared is what a batch says for all its messages, as it stood in the body,
-// and its context decoded, for reading only.
-type shared struct {
-	context, integrations, sentAt json.RawMessage
+// Envelope is what a batch says for all its messages, as it stood in the body,
+// with which it shares memory; a member is nil when it was missing. It is for
+// reading only.
+type Envelope struct{ Context, Integrations, SentAt json.RawMessage }
 
-	decoded map[string]any
+// Origin is what a connection tells of who sent a call; "" is not known.
+type Origin struct{ IP, UserAgent string }
+
+// fields are the members of a message that the receiver reads, as they stand in
+// the text; nil when missing.
+type fields struct {
+	callType, messageID                      []byte
+	userID, anonymousID, previousID, groupID []byte
+	event, name, category                    []byte
+	originalTimestamp, timestamp, sentAt     []byte
+	properties, traits, context              []byte
 }
 
-// Message returns the message as the API passes it on: inherited context and
-// integrations laid under its own, type, messageId and the four times filled
-// in, the write key taken out. Numbers are json.Number, digit for digit. Every
-// call decodes anew, so the map belongs to the caller and a stored Call costs
-// no more than its bytes. It is nil when Raw is not an object.
-func (c *Call) Message() map[string]any {
-	m := object(c.Raw)
-	if m == nil {
-		return nil
+// readFields reads the message raw, an object.
+func readFields(raw []byte) fields {
+	var f fields
+	for key, value := range members(raw) {
+		if at := f.at(key); at != nil {
+			*at = value
+		}
 	}
-	if c.from != nil {
-		inherit(m, c.from)
-	}
-	delete(m, "writeKey")
-	if c.Type != "" {
-		m["type"] = c.Type
-	}
-	m["messageId"] = c.MessageID
-	// On the wire a caller's timestamp is what is stored as originalTimestamp.
-	if m["originalTimestamp"] == nil && m["timestamp"] != nil {
-		m["originalTimestamp"] = m["timestamp"]
-	}
-	m["timestamp"] = c.Timestamp.UTC().Format(layoutOut)
-	m["receivedAt"] = c.ReceivedAt.UTC().Format(layoutOut)
-	return m
+	return f
 }
 
-// decodeCall reads one message. callType is what the path says, "" in a batch,
-// where the message says it; when both do, the path wins, as the documentation
-// is silent and the path is what the client's author wrote last.
-func decodeCall(callType string, raw json.RawMessage, from *shared, receivedAt time.Time) Call {
-	c := Call{Type: callType, Raw: raw, from: from, ReceivedAt: receivedAt, Timestamp: receivedAt}
-	m := object(raw)
-	if m == nil {
-		c.MessageID = uuid.NewString()
+func (f *fields) at(key []byte) *[]byte {
+	switch string(key) {
+	case "type":
+		return &f.callType
+	case "messageId":
+		return &f.messageID
+	case "userId":
+		return &f.userID
+	case "anonymousId":
+		return &f.anonymousID
+	case "previousId":
+		return &f.previousID
+	case "groupId":
+		return &f.groupID
+	case "event":
+		return &f.event
+	case "name":
+		return &f.name
+	case "category":
+		return &f.category
+	case "originalTimestamp":
+		return &f.originalTimestamp
+	case "timestamp":
+		return &f.timestamp
+	case "sentAt":
+		return &f.sentAt
+	case "properties":
+		return &f.properties
+	case "traits":
+		return &f.traits
+	case "context":
+		return &f.context
+	}
+	return nil
+}
+
+// envelope is an Envelope read once for all calls; the zero value is none.
+type envelope struct {
+	*Envelope
+	context contextFields
+	sentAt  time.Time
+}
+
+// decodeCall reads one message, valid JSON. callType is what the path says, "" in
+// a batch, where the message says it; when both do, the path wins, as the
+// documentation is silent and the path is what the client's author wrote last.
+func decodeCall(callType string, raw json.RawMessage, from *envelope, receivedAt time.Time) Call {
+	c := Call{Type: callType, Raw: raw, Envelope: from.Envelope, ReceivedAt: receivedAt, Timestamp: receivedAt}
+	if !isObject(raw[skipSpace(raw, 0):]) {
+		c.assignID()
 		c.Verdict, c.Reason = BadRequest, "the message is not an object"
 		return c
 	}
-	if name := text(m, "type"); c.Type == "" && calls[name] {
-		c.Type = name
+	m := readFields(raw)
+	if c.Type == "" {
+		c.Type = callName(m.callType)
 	}
-	c.MessageID = text(m, "messageId")
-	if c.MessageID == "" {
-		c.MessageID = uuid.NewString()
+	if c.MessageID = text(m.messageID); c.MessageID == "" {
+		c.assignID()
 	}
-	c.UserID, c.AnonymousID = text(m, "userId"), text(m, "anonymousId")
-	c.PreviousID, c.GroupID = text(m, "previousId"), text(m, "groupId")
-	c.Event, c.Name, c.Category = text(m, "event"), text(m, "name"), text(m, "category")
+	c.UserID, c.AnonymousID = text(m.userID), text(m.anonymousID)
+	c.PreviousID, c.GroupID = text(m.previousID), text(m.groupID)
+	c.Event, c.Name, c.Category = text(m.event), text(m.name), text(m.category)
+	c.readTimes(&m, from)
 
-	c.OriginalTimestamp = ParseTime(text(m, "originalTimestamp"))
-	if c.OriginalTimestamp.IsZero() {
-		c.OriginalTimestamp = ParseTime(text(m, "timestamp"))
+	var context contextFields
+	if absent(m.context) || isObject(m.context) {
+		context = readContext(m.context)
+		context.lay(&from.context)
 	}
-	if c.SentAt = ParseTime(text(m, "sentAt")); m["sentAt"] == nil {
-		c.SentAt = timeOf(from.sentAt)
-	}
-	c.Timestamp = Timestamp(c.OriginalTimestamp, c.SentAt, receivedAt)
+	c.AppVersion = text(context.appVersion)
+	c.Direct = len(context.direct) > 0 && context.direct[0] == 't' && absent(context.ip)
 
 	switch {
 	case c.Type == "":
@@ -112,62 +156,29 @@ func decodeCall(callType string, raw json.RawMessage, from *shared, receivedAt t
 	case utf8.RuneCountInString(c.MessageID) > MaxIDChars:
 		c.Verdict, c.Reason = BadRequest, "messageId is longer than 100 characters"
 	default:
-		c.Verdict, c.Reason = judge(c.Type, m, from.decoded)
+		c.Verdict, c.Reason = judge(c.Type, &m, &context)
 	}
 	return c
 }
 
-// inherit lays what the batch says under the message: its context and its
-// integrations key by key, its sentAt whole. What the message says wins.
-func inherit(m map[string]any, from *shared) {
-	for key, under := range map[string]json.RawMessage{"context": from.context, "integrations": from.integrations} {
-		if base := object(under); base != nil {
-			m[key] = overlay(base, m[key])
-		}
+func (c *Call) assignID() { c.MessageID, c.Assigned = uuid.NewString(), true }
+
+// readTimes fills in the times but ReceivedAt.
+func (c *Call) readTimes(m *fields, from *envelope) {
+	if c.OriginalTimestamp = timeOf(m.originalTimestamp); c.OriginalTimestamp.IsZero() {
+		c.OriginalTimestamp = timeOf(m.timestamp)
 	}
-	if sentAt := new(any); m["sentAt"] == nil && json.Unmarshal(from.sentAt, sentAt) == nil && *sentAt != nil {
-		m["sentAt"] = *sentAt
+	if c.SentAt = timeOf(m.sentAt); absent(m.sentAt) {
+		c.SentAt = from.sentAt
 	}
+	c.Timestamp = Timestamp(c.OriginalTimestamp, c.SentAt, c.ReceivedAt)
 }
 
-// overlay returns top laid over base: two objects are merged, deep, in a new
-// map; otherwise it is top, or base when top is nil. Neither is changed.
-func overlay(base, top any) any {
-	under, isObject := base.(map[string]any)
-	over, both := top.(map[string]any)
-	switch {
-	case top == nil:
-		return base
-	case !isObject || !both:
-		return top
+// callName returns which of the six calls the JSON text raw names, "" for none.
+func callName(raw []byte) string {
+	name := text(raw)
+	if !calls[name] {
+		return ""
 	}
-	merged := maps.Clone(under)
-	for key, value := range over {
-		if value == nil { // null hides what is inherited
-			merged[key] = nil
-			continue
-		}
-		merged[key] = overlay(under[key], value)
-	}
-	return merged
-}
-
-// object decodes raw, nil when it is not a JSON object.
-func object(raw json.RawMessage) map[string]any {
-	if !bytes.HasPrefix(bytes.TrimLeft(raw, " \t\r\n"), []byte("{")) {
-		return nil
-	}
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	decoder.UseNumber()
-	var m map[string]any
-	if decoder.Decode(&m) != nil {
-		return nil
-	}
-	return m
-}
-
-// text returns m[key] when it is a string.
-func text(m map[string]any, key string) string {
-	s, _ := m[key].(string)
-	return s
+	return name
 }

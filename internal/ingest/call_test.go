@@ -4,6 +4,7 @@ package ingest_test
 
 import (
 	"encoding/json"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -71,6 +72,7 @@ func TestVerdict(t *testing.T) {
 			single := receive(t, "/v1/"+tt.call, tt.message)
 			require.Equal(t, tt.want, single.Verdict, single.Calls[0].Reason)
 			require.Equal(t, tt.call, single.Calls[0].Type)
+			requireOracle(t, single, []byte(tt.message))
 
 			typed := strings.Replace(strings.Replace(tt.message, `,"type":"track"`, "", 1), `{`, `{"type":"`+tt.call+`",`, 1)
 			typed = strings.Replace(typed, ",}", "}", 1)
@@ -115,6 +117,14 @@ func TestNullHidesWhatIsInherited(t *testing.T) {
 	req := receive(t, "/v1/batch", `{"context":{"device":{"advertisingId":7}},"batch":[
 		{"type":"identify","userId":"u","context":{"device":{"advertisingId":null}}}]}`)
 	require.Equal(t, ingest.Accepted, req.Verdict)
+
+	req = receive(t, "/v1/batch", `{"context":{"device":{"advertisingId":7},"app":{"version":"1"},"direct":true},"batch":[
+		{"type":"identify","userId":"u","context":{"device":null,"app":null,"direct":null}}]}`)
+	c := req.Calls[0]
+	require.Equal(t, ingest.Accepted, c.Verdict, "the verdict is on what Message returns")
+	require.Equal(t, map[string]any{"device": nil, "app": nil, "direct": nil}, c.Message()["context"])
+	require.Empty(t, c.AppVersion)
+	require.False(t, c.Direct)
 }
 
 func TestRawAndDigitsAreKept(t *testing.T) {
@@ -133,30 +143,41 @@ func TestRawAndDigitsAreKept(t *testing.T) {
 	req = receive(t, "/v1/track", single)
 	require.Equal(t, single, string(req.Calls[0].Raw))
 	require.NotContains(t, req.Calls[0].Message(), "writeKey")
+	require.NotContains(t, receive(t, "/v1/track", `{"write_key":"k"}`).Calls[0].Message(), "write_key")
 }
 
-func TestResultSharesNothingWithTheBody(t *testing.T) {
+// A batch is taken apart without copying its messages, so what shares memory
+// must not be able to reach its neighbours.
+func TestOnlyRawAndEnvelopeShareMemoryWithTheBody(t *testing.T) {
 	t.Parallel()
-	for _, route := range []string{"track", "batch"} {
-		body := []byte(`{"userId":"u","event":"E","context":{"ip":"::1"},"batch":[{"type":"track","userId":"u","event":"E"}]}`)
-		r := post("/v1/"+route, "")
-		req, err := ingest.Decode(route, r.Header, body, received)
-		require.NoError(t, err)
-		before := encode(t, req.Calls[0].Message())
-		for i := range body {
-			body[i] = '#'
-		}
-		require.Equal(t, before, encode(t, req.Calls[0].Message()))
+	body := []byte(`{"context":{"app":{"version":"1"}},"sentAt":"2026-03-04T05:06:07Z","writeKey":"K","batch":[` +
+		`{"type":"track","userId":"u","event":"E","messageId":"m"},{"type":"page","userId":"u"}]}`)
+	before := string(body)
+	req, err := ingest.Decode("batch", http.Header{}, body, received)
+	require.NoError(t, err)
+	_ = append(req.Calls[0].Raw, "#####"...)
+	_ = append(req.Calls[0].Envelope.Context, "#####"...)
+	_ = append(req.Calls[0].Envelope.SentAt, "#####"...)
+	require.Equal(t, before, string(body))
+
+	c := req.Calls[0]
+	for i := range body {
+		body[i] = '#'
 	}
+	require.Equal(t, "track u E m 1 K", strings.Join([]string{c.Type, c.UserID, c.Event, c.MessageID, c.AppVersion, req.WriteKey}, " "))
+	require.Equal(t, "#", string(c.Raw[:1]))
+	require.Same(t, c.Envelope, req.Calls[1].Envelope)
 }
 
 func TestMessageIDIsAssignedWhenMissing(t *testing.T) {
 	t.Parallel()
 	req := receive(t, "/v1/batch", `{"batch":[{"messageId":"m-1","type":"track"},{"type":"track"},{"messageId":7},3]}`)
 	require.Equal(t, "m-1", req.Calls[0].MessageID)
+	require.False(t, req.Calls[0].Assigned)
 	seen := map[string]bool{}
 	for _, c := range req.Calls[1:] {
 		require.Len(t, c.MessageID, 36)
+		require.True(t, c.Assigned)
 		seen[c.MessageID] = true
 	}
 	require.Len(t, seen, 3)
@@ -180,6 +201,73 @@ func TestFieldsOfACall(t *testing.T) {
 	require.Equal(t, "2026-03-04T04:00:01.800Z", m["timestamp"])
 	require.Equal(t, "2026-03-04T05:06:06Z", m["sentAt"])
 	require.Equal(t, "2026-03-04T05:06:07.800Z", m["receivedAt"])
+}
+
+func TestAppVersionAndDirect(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		inherited, own string
+		version        string
+		direct         bool
+	}{
+		{`{}`, `{}`, "", false},
+		{`{}`, `{"app":{"version":"1"},"direct":true}`, "1", true},
+		{`{"app":{"version":"1"},"direct":true}`, `{}`, "1", true},
+		{`{"app":{"version":"1"},"direct":true}`, `null`, "1", true},
+		{`{"app":{"version":"1"},"direct":true}`, `"c"`, "", false},
+		{`{"app":{"version":"1"},"direct":true}`, `{"app":{"version":"2"},"direct":false}`, "2", false},
+		{`{"app":{"version":"1"},"direct":true}`, `{"app":{"name":"n"},"ip":"::1"}`, "1", false},
+		{`{"app":{"version":"1"},"ip":"::1"}`, `{"app":"a","direct":true}`, "", false},
+		{`{"ip":"::1"}`, `{"app":{"version":3},"direct":true,"ip":null}`, "", true},
+		{`[]`, `{"direct":"true"}`, "", false},
+	} {
+		c := receive(t, "/v1/batch", `{"context":`+tt.inherited+`,"batch":[{"type":"page","userId":"u","context":`+tt.own+`}]}`).Calls[0]
+		require.Equal(t, tt.version, c.AppVersion, tt)
+		require.Equal(t, tt.direct, c.Direct, tt)
+	}
+}
+
+func TestOriginIsFilledIn(t *testing.T) {
+	t.Parallel()
+	origin := ingest.Origin{IP: "203.0.113.9", UserAgent: "curl"}
+	for _, tt := range []struct {
+		origin                 ingest.Origin
+		inherited, own, wanted string
+	}{
+		{origin, `{}`, `{"locale":"de"}`, `{"ip":"203.0.113.9","locale":"de","userAgent":"curl"}`},
+		{origin, `null`, `null`, `{"ip":"203.0.113.9","userAgent":"curl"}`},
+		{origin, `{"ip":"::1"}`, `{"userAgent":"mine"}`, `{"ip":"::1","userAgent":"mine"}`},
+		{origin, `{}`, `{"ip":null,"userAgent":""}`, `{"ip":"203.0.113.9","userAgent":""}`},
+		{origin, `{}`, `"c"`, `"c"`},
+		{ingest.Origin{IP: "::2"}, `{}`, `{}`, `{"ip":"::2"}`},
+		{ingest.Origin{}, `null`, `null`, `null`},
+	} {
+		c := receive(t, "/v1/batch", `{"context":`+tt.inherited+`,"batch":[{"type":"page","userId":"u","context":`+tt.own+`}]}`).Calls[0]
+		c.Origin = tt.origin
+		require.JSONEq(t, tt.wanted, encode(t, c.Message()["context"]))
+	}
+}
+
+// What a store keeps of a call is enough.
+func TestMessageOfAStoredCall(t *testing.T) {
+	t.Parallel()
+	req := receive(t, "/v1/batch", `{"sentAt":"2026-03-04T05:06:06Z","context":{"ip":"::1","app":{"name":"shop"}},"integrations":{"All":false},"batch":[
+		{"type":"page","userId":"u","timestamp":"2026-03-04T05:00:00+01:00","context":{"app":{"version":"1"}}},
+		{"type":"page","userId":"u","originalTimestamp":"2026-03-04T04:00:00Z","timestamp":"then","sentAt":"2026-03-04T04:00:01Z"},
+		{"type":"page","userId":"u","originalTimestamp":"then","timestamp":"2026-03-04T04:00:00Z","sentAt":7},
+		{"type":"other","messageId":"m"}, 7]}`)
+	req.Calls = append(req.Calls, receive(t, "/v1/track", `{"userId":"u","event":"E","type":"page","writeKey":"K"}`).Calls...)
+	for _, c := range req.Calls {
+		c.Origin = ingest.Origin{IP: "::2", UserAgent: "curl"}
+		stored := ingest.Call{
+			Type: c.Type, MessageID: c.MessageID, ReceivedAt: c.ReceivedAt, Raw: c.Raw, Origin: c.Origin, Envelope: c.Envelope,
+		}
+		require.Equal(t, c.Message(), stored.Message())
+		if m := c.Message(); m != nil {
+			require.Equal(t, c.Timestamp.Format("2006-01-02T15:04:05.000Z"), m["timestamp"])
+			require.Equal(t, "curl", m["context"].(map[string]any)["userAgent"])
+		}
+	}
 }
 
 func encode(t *testing.T, v any) string {

@@ -6,22 +6,25 @@
 //   - [Route] tells which call a method and path stand for.
 //   - [ReadBody] undoes the Content-Encoding under two bounds, so that a small
 //     body cannot grow into a large one.
-//   - [Decode] finds the write key, takes a batch apart, lays what the batch
-//     says for all its messages under each of them, and gives every call a
-//     [Verdict]: accepted, or the API's code for why it is discarded.
+//   - [Decode] finds the write key, takes a batch apart and gives every call a
+//     [Verdict]: accepted, or the API's code for why it is discarded. It reads one
+//     level of each message and copies none: a receiver under load pays for no map.
+//   - [DecodePixel] does the same with the query of a pixel.
+//   - [Call.Message] builds the message with what its batch says for all, when
+//     someone wants to see it.
 //   - [Answer] writes the reply. A discarded call is no error: the API answers
 //     200 to everything but a body that is too large or not JSON.
-//   - [Receive] is the first three in a row.
+//   - [Receive] is Route, ReadBody, [CheckContentType] and Decode in a row.
 //
 // All functions are safe for concurrent use and none starts a goroutine.
 package ingest
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -35,6 +38,7 @@ const (
 	MaxEventBytes  = 32 * 1024  // one message of a batch. Tracking API: "Max request size", 32 KB
 	MaxEvents      = 2500       // messages of a batch. Tracking API: "Errors"
 	MaxIDChars     = 100        // a messageId. Tracking API: common fields
+	MaxDepth       = 100        // objects and arrays around each other, the body's own included; the API documents none
 )
 
 // Batch is the route of a request that carries several messages. The other
@@ -80,92 +84,141 @@ func Route(method, path string) (string, error) {
 	return name, nil
 }
 
-// Receive reads and decodes r. It does not close r.Body. The errors are those
-// of Route, ReadBody and Decode.
+// Receive reads and decodes r, as strictly as the API's documentation asks. It
+// does not close r.Body. The errors are those of Route, ReadBody,
+// CheckContentType and Decode.
 func Receive(r *http.Request, receivedAt time.Time) (*Request, error) {
 	route, err := Route(r.Method, r.URL.Path)
 	if err != nil {
 		return nil, err
 	}
-	body, err := ReadBody(r.Header, r.Body)
+	body, err := ReadBody(r.Header, r.Body, MaxInflatedBytes)
 	if err != nil {
+		return nil, err
+	}
+	if err := CheckContentType(r.Header); err != nil {
 		return nil, err
 	}
 	return Decode(route, r.Header, body, receivedAt)
 }
 
-// Decode takes apart the plain body of a request on route, one that Route
-// returned. Every call gets receivedAt, which the API stamps once per request.
-// The result shares no memory with body.
+// CheckContentType returns an *Error with status 400 unless h says that the body
+// is JSON, in whatever charset. A receiver that is to serve browsers and older
+// clients does not call it: they send JSON as text/plain or as a form.
+func CheckContentType(h http.Header) error {
+	media, _, _ := mime.ParseMediaType(h.Get("Content-Type")) // an odd charset parameter is no reason to refuse
+	if media != "application/json" {
+		return badRequest("Content-Type is not application/json")
+	}
+	return nil
+}
+
+// Decode takes apart the plain body of a request on route: Batch or the name of a
+// call. Of h it reads the Authorization only. Every call gets receivedAt, which
+// the API stamps once per request. The Raw and Envelope of the calls are parts of
+// body, which from now on nobody may change; all else is copied.
 //
 // Without a write key the calls are decoded and discarded as UnknownSource,
 // under status 200: the API does not tell a client that its key is wrong.
 //
-// The error is an *Error with status 400, when the Content-Type is not JSON,
-// the body is not one JSON object, "batch" is not an array, or a size passes
-// its limit.
+// The error is an *Error with status 400, when the body is not one JSON object,
+// "batch" is not an array, or a size or MaxDepth is passed.
 func Decode(route string, h http.Header, body []byte, receivedAt time.Time) (*Request, error) {
-	media, _, _ := mime.ParseMediaType(h.Get("Content-Type")) // an odd charset parameter is no reason to refuse
-	if media != "application/json" {
-		return nil, badRequest("Content-Type is not application/json")
-	}
 	limit := MaxSingleBytes
 	if route == Batch {
 		limit = MaxBatchBytes
 	}
 	if len(body) > limit {
-		return nil, badRequest(fmt.Sprintf("body exceeds %d bytes", limit))
+		return nil, tooLarge(limit)
 	}
-	// A struct would match its keys without regard to case; the API does not.
-	var top map[string]json.RawMessage
-	if err := json.Unmarshal(body, &top); err != nil || top == nil {
+	if deeperThan(MaxDepth, body) {
+		return nil, badRequest(tooDeep)
+	}
+	// All that follows trusts this check.
+	if !json.Valid(body) || !isObject(body[skipSpace(body, 0):]) {
 		return nil, badRequest("body is not one JSON object")
 	}
-	req := &Request{Route: route, WriteKey: writeKey(h, top["writeKey"]), SentAt: timeOf(top["sentAt"])}
+	top := readTop(body)
+	req := &Request{Route: route, WriteKey: writeKey(h, top.writeKey, top.snakeKey), SentAt: timeOf(top.sentAt)}
 	if route == Batch {
-		if err := req.decodeBatch(top, receivedAt); err != nil {
+		if err := req.decodeBatch(&top, receivedAt); err != nil {
 			return nil, err
 		}
 	} else {
-		req.Calls = []Call{decodeCall(route, bytes.Clone(body), &shared{}, receivedAt)}
+		req.Calls = []Call{decodeCall(route, slices.Clip(body), &envelope{}, receivedAt)}
 	}
 	if req.WriteKey == "" {
 		for i := range req.Calls {
-			req.Calls[i].Verdict, req.Calls[i].Reason = UnknownSource, "the request carries no write key"
+			req.Calls[i].Verdict, req.Calls[i].Reason = UnknownSource, noWriteKey
 		}
 	}
 	req.Verdict = req.sum()
 	return req, nil
 }
 
+// Reasons that more than one place gives.
+const (
+	noWriteKey = "the request carries no write key"
+	tooDeep    = "more than 100 objects and arrays are nested"
+)
+
+// top holds the members of a request's body that are not of one message.
+type top struct {
+	writeKey, snakeKey, sentAt   []byte
+	batch, context, integrations []byte
+}
+
+func readTop(body []byte) top {
+	var t top
+	for key, value := range members(body) {
+		switch string(key) {
+		case "writeKey":
+			t.writeKey = value
+		case "write_key":
+			t.snakeKey = value
+		case "sentAt":
+			t.sentAt = value
+		case Batch:
+			t.batch = value
+		case "context":
+			t.context = value
+		case "integrations":
+			t.integrations = value
+		}
+	}
+	return t
+}
+
 // decodeBatch fills Calls and Excess from {"batch": […], "context": …,
 // "integrations": …, "sentAt": …}.
-func (r *Request) decodeBatch(top map[string]json.RawMessage, receivedAt time.Time) error {
+func (r *Request) decodeBatch(t *top, receivedAt time.Time) error {
 	// An event carries what it inherits, so the event's limit bounds that too;
 	// unbounded it would multiply by the number of messages.
-	all := &shared{context: top["context"], integrations: top["integrations"], sentAt: top["sentAt"]}
-	if len(all.context)+len(all.integrations) > MaxEventBytes {
+	if len(t.context)+len(t.integrations) > MaxEventBytes {
 		return badRequest(fmt.Sprintf("context and integrations of the batch exceed %d bytes", MaxEventBytes))
 	}
-	all.decoded = object(all.context)
+	if !absent(t.batch) && t.batch[0] != '[' {
+		return badRequest("batch is not an array")
+	}
+	from := &envelope{
+		Envelope: &Envelope{Context: t.context, Integrations: t.integrations, SentAt: t.sentAt},
+		context:  readContext(t.context),
+		sentAt:   r.SentAt,
+	}
 	var items []json.RawMessage
-	if batch, ok := top[Batch]; ok {
-		if err := json.Unmarshal(batch, &items); err != nil {
-			return badRequest("batch is not an array")
-		}
-	}
-	for i, item := range items {
+	n := 0
+	for item := range elements(t.batch) {
 		if len(item) > MaxEventBytes {
-			return badRequest(fmt.Sprintf("message %d exceeds %d bytes", i, MaxEventBytes))
+			return badRequest(fmt.Sprintf("message %d exceeds %d bytes", n, MaxEventBytes))
+		}
+		if n++; n <= MaxEvents {
+			items = append(items, item)
 		}
 	}
-	if len(items) > MaxEvents {
-		r.Excess = len(items) - MaxEvents
-		items = items[:MaxEvents]
-	}
+	r.Excess = n - len(items)
 	r.Calls = make([]Call, len(items))
 	for i, item := range items {
-		r.Calls[i] = decodeCall("", item, all, receivedAt)
+		r.Calls[i] = decodeCall("", item, from, receivedAt)
 	}
 	return nil
 }

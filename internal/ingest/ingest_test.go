@@ -5,8 +5,8 @@ package ingest_test
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -38,7 +38,7 @@ func receive(t *testing.T, path, body string) *ingest.Request {
 	return req
 }
 
-func deflate(t *testing.T, plain string) []byte {
+func deflate(t testing.TB, plain string) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
@@ -65,6 +65,7 @@ func TestRoute(t *testing.T) {
 
 func TestWriteKey(t *testing.T) {
 	t.Parallel()
+	basic := func(plain string) string { return "Basic " + base64.StdEncoding.EncodeToString([]byte(plain)) }
 	for name, tt := range map[string]struct{ header, field, want string }{
 		"basic":                 {"Basic S0VZOg==", ``, "KEY"},
 		"basic without colon":   {"Basic S0VZ", ``, "KEY"},
@@ -78,6 +79,15 @@ func TestWriteKey(t *testing.T) {
 		"not a string":          {"", `,"writeKey":7`, ""},
 		"other case":            {"", `,"writekey":"BODY"`, ""},
 		"none":                  {"", ``, ""},
+		"newline at its end":    {basic("KEY\n"), ``, "KEY"},
+		"space around it":       {basic(" KEY \t:"), ``, "KEY"},
+		"only space":            {basic(" \n"), `,"writeKey":"BODY"`, "BODY"},
+		"snake case":            {"", `,"write_key":"BODY"`, "BODY"},
+		"both cases":            {"", `,"writeKey":"CAMEL","write_key":"SNAKE"`, "CAMEL"},
+		"both, one unusable":    {"", `,"writeKey":null,"write_key":"SNAKE"`, "SNAKE"},
+		"header and snake case": {basic("KEY:"), `,"write_key":"BODY"`, "KEY"},
+		"bearer and snake case": {"Bearer token", `,"write_key":"BODY"`, "BODY"},
+		"escapes":               {"", `,"write\u004bey":"B\u004fDY"`, "BODY"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -89,6 +99,11 @@ func TestWriteKey(t *testing.T) {
 			req, err := ingest.Receive(r, received)
 			require.NoError(t, err)
 			require.Equal(t, tt.want, req.WriteKey)
+			if key := ingest.HeaderKey(r.Header); key != "" {
+				require.Equal(t, tt.want, key)
+			} else {
+				require.NotEqual(t, "KEY", tt.want, "only a header says it")
+			}
 			want := ingest.Accepted
 			if tt.want == "" {
 				want = ingest.UnknownSource
@@ -200,34 +215,46 @@ func lostGzip(t *testing.T) func(*http.Request) {
 	}
 }
 
-// A body that inflates a thousandfold is read no further than the limit.
-func TestInflationIsCountedWhileReading(t *testing.T) {
+// A receiver for clients it cannot change asks for no Content-Type.
+func TestDecodeTakesAnyContentType(t *testing.T) {
 	t.Parallel()
-	bomb := deflate(t, strings.Repeat("\x00", 20<<20))
-	require.Less(t, len(bomb), ingest.MaxWireBytes)
-	wire := bytes.NewReader(bomb)
-	_, err := ingest.ReadBody(http.Header{"Content-Encoding": {"gzip"}}, wire)
-	var refused *ingest.Error
-	require.ErrorAs(t, err, &refused)
-	require.EqualError(t, refused, "ingest: 400: body exceeds 4194304 bytes")
-	require.Greater(t, wire.Len(), len(bomb)/2, "the rest stays unread")
+	for _, media := range []string{"", "text/plain", "application/x-www-form-urlencoded", "application/json"} {
+		h := http.Header{"Content-Type": {media}}
+		req, err := ingest.Decode("page", h, []byte(`{"userId":"u","writeKey":"K"}`), received)
+		require.NoError(t, err)
+		require.Equal(t, ingest.Accepted, req.Verdict)
+		require.Equal(t, media == "application/json", ingest.CheckContentType(h) == nil)
+	}
 }
 
-func TestReadBody(t *testing.T) {
+func TestDepth(t *testing.T) {
 	t.Parallel()
-	plain := strings.Repeat(`{"a":1}`, 1000)
-	body, err := ingest.ReadBody(http.Header{"Content-Encoding": {"GZIP"}}, iotest.OneByteReader(bytes.NewReader(deflate(t, plain))))
-	require.NoError(t, err)
-	require.Equal(t, plain, string(body))
-
-	lost := errors.New("lost")
-	_, err = ingest.ReadBody(http.Header{}, iotest.ErrReader(lost))
-	require.ErrorIs(t, err, lost)
-
-	exact := strings.Repeat("x", ingest.MaxWireBytes)
-	body, err = ingest.ReadBody(http.Header{}, iotest.HalfReader(strings.NewReader(exact)))
-	require.NoError(t, err)
-	require.Len(t, body, ingest.MaxWireBytes)
+	nested := func(open, shut string, levels int) string {
+		return strings.Repeat(open, levels) + strings.Repeat(shut, levels)
+	}
+	for name, tt := range map[string]struct {
+		route, body string
+		want        string
+	}{
+		"arrays at the limit":     {"page", `{"a":` + nested(`[`, `]`, ingest.MaxDepth-1) + `}`, ""},
+		"arrays past it":          {"page", `{"a":` + nested(`[`, `]`, ingest.MaxDepth) + `}`, "more than 100 objects and arrays are nested"},
+		"objects at the limit":    {"batch", `{"batch":[` + strings.Repeat(`{"a":`, ingest.MaxDepth-2) + `1` + strings.Repeat(`}`, ingest.MaxDepth-2) + `]}`, ""},
+		"objects past it":         {"batch", `{"batch":[` + strings.Repeat(`{"a":`, ingest.MaxDepth-1) + `1` + strings.Repeat(`}`, ingest.MaxDepth-1) + `]}`, "more than 100 objects and arrays are nested"},
+		"beyond any decoder":      {"batch", strings.Repeat(`[`, ingest.MaxBatchBytes), "more than 100 objects and arrays are nested"},
+		"brackets in a string":    {"page", `{"a\\\"[":"` + strings.Repeat(`[{\"`, 1000) + `"}`, ""},
+		"side by side":            {"page", `{"a":[` + strings.Repeat(`[],{},`, 1000) + `1]}`, ""},
+		"a string without an end": {"page", `{"a":"[[\`, "body is not one JSON object"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := ingest.Decode(tt.route, http.Header{}, []byte(tt.body), received)
+			if tt.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.EqualError(t, err, "ingest: 400: "+tt.want)
+		})
+	}
 }
 
 func TestBatch(t *testing.T) {

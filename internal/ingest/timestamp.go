@@ -2,10 +2,7 @@
 
 package ingest
 
-import (
-	"encoding/json"
-	"time"
-)
+import "time"
 
 // layoutOut is how the API writes times: UTC, milliseconds.
 const layoutOut = "2006-01-02T15:04:05.000Z"
@@ -14,6 +11,7 @@ const layoutOut = "2006-01-02T15:04:05.000Z"
 // leading zero are among them, because the API's own batch example has one. A
 // fraction of a second needs no layout of its own.
 var layouts = []string{
+	time.RFC3339, // the next one has it too, but this one is read without looking at a layout
 	"2006-1-2T15:4:5Z07:00",
 	"2006-1-2T15:4:5Z0700",
 	"2006-1-2T15:4:5", // no zone: UTC, the one the API asks for
@@ -33,13 +31,12 @@ func ParseTime(s string) time.Time {
 	return time.Time{}
 }
 
-// timeOf reads a time in a JSON string.
-func timeOf(raw json.RawMessage) time.Time {
-	var s string
-	if json.Unmarshal(raw, &s) != nil {
+// timeOf reads a time in the JSON text raw; zero when that is no string.
+func timeOf(raw []byte) time.Time {
+	if !isText(raw) {
 		return time.Time{}
 	}
-	return ParseTime(s)
+	return ParseTime(text(raw))
 }
 
 // Timestamp returns when a call happened by the receiver's clock. Common

@@ -2,8 +2,6 @@
 
 package ingest
 
-import "encoding/json"
-
 // Verdict is what becomes of a call: Accepted, or the code under which the API
 // discards it ("Failed on Ingest" of the delivery overview). The zero value is
 // no verdict.
@@ -42,123 +40,97 @@ const (
 	MultiUserError   Verdict = "multi_user_error"   // some were not; the others were
 )
 
-// judge applies the API's checks to a message that inherits a context. A field
-// that is null counts as not there: real clients send "userId": null beside an
-// anonymousId. The text names the field, never its value.
-func judge(callType string, m, inherited map[string]any) (Verdict, string) {
-	for _, check := range []func(string, map[string]any) (Verdict, string){
+// judge applies the API's checks to a message whose context is laid over what it
+// inherits. A field that is null counts as not there: real clients send
+// "userId": null beside an anonymousId. The text names the field, never its value.
+func judge(callType string, m *fields, context *contextFields) (Verdict, string) {
+	for _, check := range [...]func(string, *fields) (Verdict, string){
 		judgeIDs, judgeEvent, judgeObjects, judgeNames,
 	} {
 		if v, reason := check(callType, m); v != Accepted {
 			return v, reason
 		}
 	}
-	return judgeContext(callType, m, inherited)
+	return judgeContext(callType, m, context)
 }
 
 // judgeIDs: Tracking API, the required fields of each call.
-func judgeIDs(callType string, m map[string]any) (Verdict, string) {
-	var required []string
-	switch callType {
-	case "group":
-		required = []string{"groupId"}
-	case "alias":
-		required = []string{"userId", "previousId"}
-	}
-	for _, key := range append([]string{"userId", "anonymousId"}, required...) {
-		if !textOrAbsent(m, key) {
-			return IDNotString, key + " is empty or not a string"
-		}
-	}
-	for _, key := range required {
-		if m[key] == nil {
-			return IDRequired, key + " is missing"
-		}
-	}
-	if m["userId"] == nil && m["anonymousId"] == nil {
+func judgeIDs(callType string, m *fields) (Verdict, string) {
+	switch {
+	case !textOrAbsent(m.userID):
+		return IDNotString, "userId is empty or not a string"
+	case !textOrAbsent(m.anonymousID):
+		return IDNotString, "anonymousId is empty or not a string"
+	case callType == "group" && !textOrAbsent(m.groupID):
+		return IDNotString, "groupId is empty or not a string"
+	case callType == "alias" && !textOrAbsent(m.previousID):
+		return IDNotString, "previousId is empty or not a string"
+	case callType == "group" && absent(m.groupID):
+		return IDRequired, "groupId is missing"
+	case callType == "alias" && absent(m.userID):
+		return IDRequired, "userId is missing"
+	case callType == "alias" && absent(m.previousID):
+		return IDRequired, "previousId is missing"
+	case absent(m.userID) && absent(m.anonymousID):
 		return NoUserAnonID, "userId and anonymousId are missing"
 	}
 	return Accepted, ""
 }
 
-// textOrAbsent reports whether m[key] is missing, null or a string with something in it.
-func textOrAbsent(m map[string]any, key string) bool {
-	return m[key] == nil || text(m, key) != ""
-}
+// textOrAbsent reports whether raw is missing, null or a string with something in it.
+func textOrAbsent(raw []byte) bool { return absent(raw) || isText(raw) }
 
-func judgeEvent(callType string, m map[string]any) (Verdict, string) {
-	if callType != "track" {
+func judgeEvent(callType string, m *fields) (Verdict, string) {
+	switch {
+	case callType != "track" || isText(m.event):
 		return Accepted, ""
-	}
-	switch event := m["event"].(type) {
-	case nil:
+	case absent(m.event):
 		return EventNotDefined, "event is missing"
-	case string:
-		if event == "" {
-			return EventNotDefined, "event is empty"
-		}
-		return Accepted, ""
+	case m.event[0] == '"':
+		return EventNotDefined, "event is empty"
 	}
 	return EventNotString, "event is not a string"
 }
 
-func judgeObjects(callType string, m map[string]any) (Verdict, string) {
-	key, code := "properties", PropertiesNotObject
+func judgeObjects(callType string, m *fields) (Verdict, string) {
 	switch callType {
+	case "track", "page", "screen":
+		if !absent(m.properties) && !isObject(m.properties) {
+			return PropertiesNotObject, "properties is not an object"
+		}
 	case "identify", "group":
-		key, code = "traits", TraitsNotObject
-	case "alias": // has neither
-		return Accepted, ""
-	}
-	if _, isObject := m[key].(map[string]any); m[key] != nil && !isObject {
-		return code, key + " is not an object"
+		if !absent(m.traits) && !isObject(m.traits) {
+			return TraitsNotObject, "traits is not an object"
+		}
 	}
 	return Accepted, ""
 }
 
-func judgeNames(callType string, m map[string]any) (Verdict, string) {
-	if callType != "page" && callType != "screen" {
-		return Accepted, ""
-	}
-	if !textOrAbsent(m, "name") {
+func judgeNames(callType string, m *fields) (Verdict, string) {
+	switch {
+	case callType != "page" && callType != "screen":
+	case !textOrAbsent(m.name):
 		return NameNotString, "name is empty or not a string"
-	}
-	if !textOrAbsent(m, "category") {
+	case !textOrAbsent(m.category):
 		return CategoryNotString, "category is empty or not a string"
 	}
 	return Accepted, ""
 }
 
-// judgeContext checks what the API reads itself, consent and the advertising
-// id. Only those two are merged with what is inherited: merging all of it for
-// each of 2500 messages lets one hostile body cost seconds.
-func judgeContext(callType string, m, inherited map[string]any) (Verdict, string) {
-	own, isObject := m["context"].(map[string]any)
-	if m["context"] != nil && !isObject {
+// judgeContext checks what the API reads itself, consent and the advertising id.
+func judgeContext(callType string, m *fields, c *contextFields) (Verdict, string) {
+	switch {
+	case !absent(m.context) && !isObject(m.context):
 		return BadRequest, "context is not an object"
-	}
-	device, _ := overlay(inherited["device"], own["device"]).(map[string]any)
-	if _, isText := device["advertisingId"].(string); device["advertisingId"] != nil && !isText {
+	case !absent(c.advertisingID) && c.advertisingID[0] != '"':
 		return AdvertisingIDNotString, "context.device.advertisingId is not a string"
-	}
-	consent, _ := overlay(inherited["consent"], own["consent"]).(map[string]any)
-	if consent["categoryPreferences"] == nil && callType == "track" && m["event"] == consentEvent {
+	case absent(c.preferences) && callType == "track" && string(plainText(m.event)) == consentEvent:
 		return ConsentMissing, "context.consent.categoryPreferences is missing"
-	}
-	return judgeConsent(consent)
-}
-
-func judgeConsent(consent map[string]any) (Verdict, string) {
-	preferences, isObject := consent["categoryPreferences"].(map[string]any)
-	if consent["categoryPreferences"] != nil && !isObject {
+	case !absent(c.preferences) && !isObject(c.preferences):
 		return ConsentNotObject, "context.consent.categoryPreferences is not an object"
-	}
-	for _, value := range preferences {
-		if _, isBool := value.(bool); !isBool {
-			return ConsentNotBool, "a value of context.consent.categoryPreferences is not true or false"
-		}
-	}
-	if _, isNumber := consent["version"].(json.Number); consent["version"] != nil && !isNumber {
+	case len(c.wrong) > 0:
+		return ConsentNotBool, "a value of context.consent.categoryPreferences is not true or false"
+	case !absent(c.consentVersion) && !isNumber(c.consentVersion):
 		return ConsentVersionNotNumber, "context.consent.version is not a number"
 	}
 	return Accepted, ""
