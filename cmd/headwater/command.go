@@ -26,6 +26,7 @@ var errIncomplete = errors.New("not everything was delivered")
 
 // commandLine is what kong reads the arguments into.
 type commandLine struct {
+	Collect collectCommand `cmd:"" help:"Run a Tracking API of your own, with a Source Overview page."`
 	Import  importCommand  `cmd:"" help:"Send files of calls, one JSON object a line, to a source."`
 	Send    sendCommand    `cmd:"" help:"Send one call."`
 	E2E     e2eCommand     `cmd:"" name:"e2e" help:"Play a script of calls and report in JSON, for black-box suites."`
