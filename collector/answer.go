@@ -54,6 +54,15 @@ func (c *Collector) unwanted(w http.ResponseWriter) {
 	c.answer(w, http.StatusOK, reply{Success: true})
 }
 
+// disabled answers objects for a source that is off; calls for one are judged.
+func (c *Collector) disabled(w http.ResponseWriter) {
+	if c.options.Strict {
+		c.answer(w, http.StatusBadRequest, reply{Code: sourceDisabled, Message: "the source is disabled"})
+		return
+	}
+	c.answer(w, http.StatusOK, reply{Success: true})
+}
+
 // busy answers when too many requests are being received.
 func (c *Collector) busy(w http.ResponseWriter) {
 	later(w.Header(), time.Second)

@@ -16,6 +16,8 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -133,6 +135,7 @@ type child struct {
 	stdout  *bufio.Reader
 	log     *bytes.Buffer // read it once the process has ended
 	addr    string
+	client  *http.Client
 }
 
 // launch starts a child and does not wait until it serves. It ends with the test.
@@ -140,7 +143,11 @@ func launch(t *testing.T, o options) *child {
 	t.Helper()
 	text, err := json.Marshal(o)
 	require.NoError(t, err)
-	p := &child{t: t, command: exec.CommandContext(t.Context(), os.Args[0]), log: new(bytes.Buffer)}
+	p := &child{
+		t: t, command: exec.CommandContext(t.Context(), os.Args[0]), log: new(bytes.Buffer),
+		client: &http.Client{Transport: &http.Transport{}, Timeout: time.Minute},
+	}
+	t.Cleanup(p.client.CloseIdleConnections)
 	p.command.Env = append(os.Environ(), childOptions+"="+string(text))
 	p.command.Stderr = p.log
 	p.stdin, err = p.command.StdinPipe()
@@ -190,6 +197,7 @@ func (p *child) kill() {
 // stop ends the child in good order.
 func (p *child) stop() {
 	p.t.Helper()
+	p.client.CloseIdleConnections()
 	require.NoError(p.t, p.stdin.Close())
 	require.NoError(p.t, p.command.Wait(), p.log)
 	require.NotContains(p.t, p.log.String(), "panic")
@@ -198,15 +206,24 @@ func (p *child) stop() {
 // get fetches a path and returns what it says and how long that took.
 func (p *child) get(path string) ([]byte, time.Duration) {
 	p.t.Helper()
-	began := time.Now()
-	r, err := http.Get(p.url() + path)
+	body, took, err := p.fetch(path)
 	require.NoError(p.t, err)
+	return body, took
+}
+
+func (p *child) fetch(path string) ([]byte, time.Duration, error) {
+	began := time.Now()
+	r, err := p.client.Get(p.url() + path)
+	if err != nil {
+		return nil, 0, err
+	}
 	defer r.Body.Close()
 	body, err := io.ReadAll(r.Body)
 	took := time.Since(began)
-	require.NoError(p.t, err)
-	require.Equal(p.t, http.StatusOK, r.StatusCode, "%s: %s", path, body)
-	return body, took
+	if err == nil && r.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s was answered %d: %s", path, r.StatusCode, body)
+	}
+	return body, took, err
 }
 
 // overview is a source over the last 24 hours.
@@ -215,4 +232,52 @@ func (p *child) overview(key string) (o overviewJSON) {
 	body, _ := p.get("/api/sources/" + key + "/overview")
 	require.NoError(p.t, json.Unmarshal(body, &o))
 	return o
+}
+
+// watch fetches paths again and again until the function it returns is called,
+// which tells how long each took, fastest first.
+func (p *child) watch(every time.Duration, paths ...string) (end func() map[string][]time.Duration) {
+	ctx, stop := context.WithCancel(p.t.Context())
+	times := map[string][]time.Duration{}
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		ticker := time.NewTicker(every)
+		defer ticker.Stop()
+		for ; ctx.Err() == nil; <-ticker.C {
+			for _, path := range paths {
+				_, took, err := p.fetch(path)
+				if err != nil {
+					p.t.Error(err)
+					return
+				}
+				times[path] = append(times[path], took)
+			}
+		}
+	})
+	return func() map[string][]time.Duration {
+		stop()
+		watching.Wait()
+		for _, list := range times {
+			slices.Sort(list)
+		}
+		return times
+	}
+}
+
+// median of a sorted list.
+func median(sorted []time.Duration) time.Duration { return sorted[len(sorted)/2] }
+
+// spread describes a sorted list.
+func spread(sorted []time.Duration) string {
+	n := len(sorted)
+	return fmt.Sprintf("%d times: median %.1f ms, 95 %% within %.1f, all within %.1f", n, ms(sorted[n/2]), ms(sorted[n*95/100]), ms(sorted[n-1]))
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1e3 }
+
+// underRace reports whether the race detector is built in, which takes several
+// times the memory.
+func underRace() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }

@@ -35,7 +35,7 @@ func TestKill(t *testing.T) {
 	p := start(t, options{Data: dir})
 	address.Store(p.addr)
 	// The second key is unknown at first: its source is made under load, too.
-	senders := []*sender{send(t, address, collector.DefaultWriteKey), send(t, address, "anotherKey")}
+	senders := []*sender{send(t, address, collector.DefaultWriteKey, 0), send(t, address, "anotherKey", 0)}
 	for round := range size(6, 100) {
 		for _, s := range senders {
 			s.progress(t)
@@ -92,7 +92,7 @@ func TestKillWhileOpening(t *testing.T) {
 		p := start(t, options{Data: dir})
 		address := new(atomic.Value)
 		address.Store(p.addr)
-		s := send(t, address, collector.DefaultWriteKey)
+		s := send(t, address, collector.DefaultWriteKey, 0)
 		s.progress(t)
 		delivered := s.end(t)
 		p.stop()
@@ -114,6 +114,7 @@ type sender struct {
 	stop      context.CancelFunc
 	producing sync.WaitGroup
 	receipts  chan struct{} // one when there are new ones
+	pause     time.Duration // after every 100 calls of a producer
 
 	mu        sync.Mutex
 	accepted  int
@@ -121,9 +122,10 @@ type sender struct {
 	lost      []analytics.Receipt
 }
 
-// send starts a sender under a write key, to whatever address holds.
-func send(t *testing.T, address *atomic.Value, key string) *sender {
-	s := &sender{key: key, receipts: make(chan struct{}, 1), delivered: map[string]bool{}}
+// send starts a sender under a write key, to whatever address holds. Its two
+// producers pause after every 100 calls.
+func send(t *testing.T, address *atomic.Value, key string, pause time.Duration) *sender {
+	s := &sender{key: key, pause: pause, receipts: make(chan struct{}, 1), delivered: map[string]bool{}}
 	dialer := &net.Dialer{Timeout: time.Second}
 	s.transport = &http.Transport{DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return dialer.DialContext(ctx, network, address.Load().(string))
@@ -151,6 +153,9 @@ func send(t *testing.T, address *atomic.Value, key string) *sender {
 // produce makes calls of three kinds until ctx ends.
 func (s *sender) produce(ctx context.Context) {
 	for i := 0; ctx.Err() == nil; i++ {
+		if i%100 == 99 && s.pause > 0 {
+			<-time.After(s.pause)
+		}
 		message := analytics.Message(analytics.Track{UserID: "u", Event: fmt.Sprint("Event ", i%20), Properties: analytics.Properties{"n": i}})
 		switch i % 10 {
 		case 0:

@@ -53,29 +53,23 @@ func (c *Collector) set(w http.ResponseWriter, r *http.Request) {
 		c.answer(w, ingest.Status(err), reply{Code: string(ingest.BadRequest), Message: reasonOf(err)})
 		return
 	}
-	src, found, err := c.sourceOf(r.Context(), arrived, req)
-	switch {
-	case err != nil:
-		c.failed(w, err)
-		return
-	case !found || req.WriteKey == "":
+	if req.WriteKey == "" {
 		c.unknown.Add(1)
 		c.unwanted(w)
 		return
 	}
-	if wait := c.limits.wait(src.ID); wait > 0 {
-		later(w.Header(), wait)
-		c.answer(w, http.StatusTooManyRequests, reply{Code: "too_many_requests", Message: "the source sends more requests than the collector's rate limit allows"})
+	src, ok := c.admit(w, r, arrived, req)
+	if !ok {
+		return
+	}
+	if src.Disabled {
+		c.disabled(w)
 		return
 	}
 	objects := make([]store.Object, len(body.Objects))
 	for i, o := range body.Objects {
 		properties, _ := json.Marshal(o.Properties) // raw values that were valid still are
 		objects[i] = store.Object{ID: o.ID, Properties: properties}
-	}
-	if src.Disabled {
-		c.unwanted(w)
-		return
 	}
 	if err := c.store.SetObjects(r.Context(), src.ID, body.Collection, objects); err != nil {
 		c.failed(w, err)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/headwater-dev/analytics/collector/internal/sources"
 	"github.com/headwater-dev/analytics/internal/ingest"
 )
 
@@ -90,22 +91,8 @@ func (c *Collector) decode(route string, r *http.Request, at time.Time) (*ingest
 
 // take stores a decoded request and answers it.
 func (c *Collector) take(w http.ResponseWriter, r *http.Request, arrived arrival, req *ingest.Request) {
-	src, found, err := c.sourceOf(r.Context(), arrived, req)
-	switch {
-	case errors.Is(err, errTooManySources):
-		c.answer(w, http.StatusServiceUnavailable, reply{Code: "internal", Message: err.Error()})
-		return
-	case err != nil:
-		c.failed(w, err)
-		return
-	case !found:
-		c.unknown.Add(int64(max(1, len(req.Calls))))
-		c.unwanted(w)
-		return
-	}
-	if wait := c.limits.wait(src.ID); wait > 0 {
-		later(w.Header(), wait)
-		c.answer(w, http.StatusTooManyRequests, reply{Code: "too_many_requests", Message: "the source sends more requests than the collector's rate limit allows"})
+	src, ok := c.admit(w, r, arrived, req)
+	if !ok {
 		return
 	}
 	rec := c.record(src, arrived, req)
@@ -114,6 +101,27 @@ func (c *Collector) take(w http.ResponseWriter, r *http.Request, arrived arrival
 		return
 	}
 	c.judged(w, req, rec)
+}
+
+// admit finds the source of a request and counts it against its rate. When it
+// returns false it has answered.
+func (c *Collector) admit(w http.ResponseWriter, r *http.Request, arrived arrival, req *ingest.Request) (sources.Source, bool) {
+	src, found, err := c.sourceOf(r.Context(), arrived, req)
+	switch {
+	case err != nil:
+		c.failed(w, err)
+		return src, false
+	case !found:
+		c.unknown.Add(int64(max(1, len(req.Calls))))
+		c.unwanted(w)
+		return src, false
+	}
+	if wait := c.limits.wait(src.ID); wait > 0 {
+		later(w.Header(), wait)
+		c.answer(w, http.StatusTooManyRequests, reply{Code: "too_many_requests", Message: "the source sends more requests than the collector's rate limit allows"})
+		return src, false
+	}
+	return src, true
 }
 
 // refuse answers a request that could not be decoded, and records it when it is

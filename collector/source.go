@@ -13,9 +13,6 @@ import (
 	"github.com/headwater-dev/analytics/internal/ingest"
 )
 
-// errTooManySources ends the making of sources for unknown keys.
-var errTooManySources = errors.New("there are too many sources to make another for this write key")
-
 // sourceOf finds the source of a request. An unknown key makes one unless
 // KnownKeys is set. Without a key it is the embedded source, if that is there:
 // its calls fail with unknown_source, but are seen.
@@ -37,10 +34,9 @@ func (c *Collector) sourceOf(ctx context.Context, arrived arrival, req *ingest.R
 		if again, found := c.sources.ByKey(key); found { // another request made it meanwhile
 			return again, true, nil
 		}
-		if errors.Is(err, sources.ErrTooMany) {
-			return src, false, errTooManySources
-		}
-		return src, false, nil // the key is none that a source can have
+		// The key is none that a source can have, or there are sources enough.
+		c.options.Logger.Warn("no source was made for an unknown write key", "err", bad.Reason)
+		return src, false, nil
 	}
 	if err == nil {
 		c.options.Logger.Info("a call under an unknown write key made a source", "source", src.Slug)

@@ -200,3 +200,25 @@ func TestSize(t *testing.T) {
 		require.Error(t, new(size).UnmarshalText([]byte(text)), text)
 	}
 }
+
+// The collector's README has a row for each flag and no other, with its default.
+func TestCollectFlagsAreDocumented(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../collector/README.md")
+	require.NoError(t, err)
+	var documented []string
+	for _, row := range regexp.MustCompile("(?m)^\\| `--([a-z-]+)[^|]*\\|").FindAllStringSubmatch(string(text), -1) {
+		documented = append(documented, row[1])
+	}
+	help := runWith(t.Context(), "", "collect", "--help").out
+	var flags []string
+	for _, flag := range regexp.MustCompile(`(?m)^ +(?:-h, )?--([a-z-]+)`).FindAllStringSubmatch(help, -1) {
+		if flag[1] != "help" && flag[1] != "version" {
+			flags = append(flags, flag[1])
+		}
+	}
+	require.NotEmpty(t, flags)
+	require.ElementsMatch(t, flags, documented)
+	require.Contains(t, string(text), "| `--addr HOST:PORT` | `127.0.0.1:8033` |")
+	require.Contains(t, string(text), "| `--data DIR` | `headwater-data` |")
+}

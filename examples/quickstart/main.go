@@ -1,9 +1,10 @@
 // Quickstart: a small shop sends all six calls through the real client to a
-// Tracking API in the same process, and you see what arrived there.
+// collector in the same process, and you see what arrived there: here in numbers,
+// and in the browser on the shop's Source Overview.
 //
-//	go run ./examples/quickstart           until Ctrl-C
+//	go run ./examples/quickstart           until Ctrl-C, with the page open to you
 //	go run ./examples/quickstart --once    one rush of customers, exit 0 if every call arrived
-//	go run ./examples/quickstart --flaky   the API fails first; nothing is lost all the same
+//	go run ./examples/quickstart --flaky   the collector fails first; nothing is lost all the same
 package main
 
 import (
@@ -12,61 +13,63 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
 
 	"github.com/headwater-dev/analytics"
-	"github.com/headwater-dev/analytics/analyticstest"
 )
 
 const (
 	rush     = 40               // visits before the first report: a few hundred events
 	pace     = time.Second      // between two visits afterwards
 	patience = 15 * time.Second // for everything to arrive at the end
+
+	// closing is when the shop closes by itself: the Overview looks back two weeks,
+	// and what is older could not be compared.
+	closing = 13 * 24 * time.Hour
 )
 
 // options are the flags, and what a test needs to set.
 type options struct {
-	once  bool
-	flaky bool
-	live  bool // out is a terminal: redraw the report in place
-	pace  time.Duration
+	once bool
+	live bool // out is a terminal: redraw the report in place
+	pace time.Duration
+	gate func(http.Handler) http.Handler // stands before the collector; nil for nothing
 }
 
 func main() {
 	o := options{pace: pace, live: isTerminal(os.Stdout)}
 	flag.BoolVar(&o.once, "once", false, "send one rush of customers and end; exit 0 only when every call arrived")
-	flag.BoolVar(&o.flaky, "flaky", false, "let the API fail a few requests first")
+	fails := flag.Bool("flaky", false, "let the collector fail a few requests first")
 	flag.Parse()
+	if *fails {
+		o.gate = flaky
+	}
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait
-	srv := analyticstest.NewServer()
-	err := run(ctx, srv, o, os.Stdout)
-	srv.Close()
-	if err != nil {
+	if err := run(ctx, o, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "quickstart:", err)
 		os.Exit(1)
 	}
 }
 
-// run opens srv on a socket, lets customers in, and reports what reached the
-// far end. A nil error means that everything did.
-func run(ctx context.Context, srv *analyticstest.Server, o options, out io.Writer) (err error) {
-	url, err := srv.Listen("127.0.0.1:0")
+// run opens the far end, lets customers in, and reports what reached it. A nil
+// error means that everything did.
+func run(ctx context.Context, o options, out io.Writer) (err error) {
+	far, err := openFarEnd(ctx, o.gate)
 	if err != nil {
 		return err
 	}
-	if o.flaky {
-		srv.Script(analyticstest.Status(503), analyticstest.CutAfter(), analyticstest.RetryAfter(429, time.Second))
-	}
+	defer func() { err = errors.Join(err, far.close()) }()
 
 	// This is all it takes. Without the Endpoint the calls go to Segment.
-	client, err := analytics.New("WRITE_KEY", &analytics.Config{
-		Endpoint:      url,
+	client, err := analytics.New(writeKey, &analytics.Config{
+		Endpoint:      far.url,
 		FlushInterval: time.Second, // the default of 5 s is kinder to the API, but this is a show
 	})
 	if err != nil {
@@ -75,7 +78,8 @@ func run(ctx context.Context, srv *analyticstest.Server, o options, out io.Write
 	defer func() { err = errors.Join(err, closeClient(client)) }()
 
 	s := newShop(client)
-	r := &report{out: out, url: url, live: o.live && !o.once, sent: s.sent, far: &farEnd{srv: srv}, client: client}
+	s.till = &till{url: far.url}
+	r := &report{out: out, live: o.live && !o.once, once: o.once, sent: s.sent, far: far, client: client}
 	if err := s.visits(ctx, rush); err != nil {
 		return err
 	}
@@ -86,27 +90,33 @@ func run(ctx context.Context, srv *analyticstest.Server, o options, out io.Write
 	}
 
 	// Flush returns when the fate of every call so far is known.
-	flush, cancel := context.WithTimeout(context.Background(), patience)
+	flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	if err := client.Flush(flush); err != nil {
 		return fmt.Errorf("waiting for the calls to arrive: %w", err)
 	}
-	return r.final()
+	return r.final(flush)
 }
 
 // keepOpen lets a customer in now and then, and shows the numbers, until ctx ends.
 func keepOpen(ctx context.Context, s *shop, r *report, pace time.Duration) error {
 	tick := time.NewTicker(pace)
 	defer tick.Stop()
+	closed := time.After(closing)
+	// Whoever is in the shop when it closes is served to the end.
+	inside := context.WithoutCancel(ctx)
 	for n := 0; ; n++ {
-		r.progress(ctx, n)
+		if err := r.progress(inside, n); err != nil {
+			return err
+		}
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-closed:
+			return nil
 		case <-tick.C:
 		}
-		// Whoever is in the shop when it closes is served to the end.
-		if err := s.visits(context.WithoutCancel(ctx), 1); err != nil {
+		if err := s.visits(inside, 1); err != nil {
 			return err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/headwater-dev/analytics"
@@ -20,6 +21,7 @@ const seed = 1851
 // shop sells to visitors who come one after the other. It keeps what it sent.
 type shop struct {
 	client *analytics.Client
+	till   *till // rings after every fifth visit; nil rings never
 	rand   *rand.Rand
 	sent   *tally
 	opened time.Time
@@ -39,6 +41,10 @@ func (s *shop) visits(ctx context.Context, n int) error {
 			break
 		}
 		s.visit(ctx)
+		if s.till != nil && s.visitors%5 == 0 {
+			slip, err := s.till.ring(ctx)
+			s.count(slip.call, slip.event, failed, err)
+		}
 	}
 	return s.err
 }
@@ -60,6 +66,9 @@ type visitor struct {
 func (s *shop) visit(ctx context.Context) {
 	v := s.enter(ctx)
 	s.view(v, "Home")
+	if s.chance(20) {
+		s.track(v, debug+"Cache Missed", analytics.NewProperties().Set("page", "Home"))
+	}
 	s.browse(v)
 	if len(v.cart) == 0 {
 		if s.chance(25) {
@@ -89,9 +98,10 @@ func (s *shop) enter(ctx context.Context) *visitor {
 		Locale:    pick(s, "en-US", "en-GB", "cs-CZ", "fr-FR"),
 		UserAgent: pick(s, "Mozilla/5.0 (X11; Linux x86_64) Firefox/142.0", "Mozilla/5.0 (Macintosh) Safari/605.1.15"),
 	}
+	c.App = analytics.App{Name: shopName, Version: "web 118"}
 	if v.app {
 		c.UserAgent = ""
-		c.App = analytics.App{Name: "Headwater Outfitters", Version: "3.1.4"}
+		c.App.Version = pick(s, "3.1.4", "3.2.0", "3.2.0")
 	}
 	// In a web server, analytics.Middleware does this from the request.
 	v.ctx = analytics.WithContext(ctx, c)
@@ -135,14 +145,14 @@ func (s *shop) signIn(v *visitor) {
 	email := fmt.Sprintf("customer%d@example.com", s.visitors)
 	traits := analytics.NewTraits().SetEmail(email).SetFirstName(first).SetLastName(last).
 		SetCreatedAt(s.opened).SetAddress(analytics.Address{City: pick(s, "Brno", "Leeds", "Lyon"), PostalCode: "10000"})
-	s.count("identify", "", s.client.Identify(v.ctx, analytics.Identify{UserID: v.userID, AnonymousID: v.anonymousID, Traits: traits}))
+	s.count("identify", "", eligible, s.client.Identify(v.ctx, analytics.Identify{UserID: v.userID, AnonymousID: v.anonymousID, Traits: traits}))
 
 	if s.chance(25) {
-		s.count("alias", "", s.client.Alias(v.ctx, analytics.Alias{UserID: v.userID, PreviousID: email}))
+		s.count("alias", "", eligible, s.client.Alias(v.ctx, analytics.Alias{UserID: v.userID, PreviousID: email}))
 	}
 	if s.chance(25) {
 		team := analytics.NewTraits().SetName(pick(s, "Alpine Rescue", "River Guides")).SetIndustry("Outdoors").SetEmployees(12 + s.rand.IntN(50))
-		s.count("group", "", s.client.Group(v.ctx, analytics.Group{UserID: v.userID, GroupID: fmt.Sprintf("team-%d", s.rand.IntN(5)), Traits: team}))
+		s.count("group", "", eligible, s.client.Group(v.ctx, analytics.Group{UserID: v.userID, GroupID: fmt.Sprintf("team-%d", s.rand.IntN(5)), Traits: team}))
 	}
 }
 
@@ -194,27 +204,32 @@ func (s *shop) order(v *visitor) analytics.Properties {
 // view is a page of the website, or a screen of the app.
 func (s *shop) view(v *visitor, name string) {
 	if v.app {
-		s.count("screen", "", s.client.Screen(v.ctx, analytics.Screen{UserID: v.userID, AnonymousID: v.anonymousID, Name: name}))
+		s.count("screen", "", eligible, s.client.Screen(v.ctx, analytics.Screen{UserID: v.userID, AnonymousID: v.anonymousID, Name: name}))
 		return
 	}
 	url := "https://outfitters.example/" + name
-	s.count("page", "", s.client.Page(v.ctx, analytics.Page{
+	s.count("page", "", eligible, s.client.Page(v.ctx, analytics.Page{
 		UserID: v.userID, AnonymousID: v.anonymousID, Name: name,
-		Properties: analytics.NewProperties().SetURL(url).SetTitle(name + " | Headwater Outfitters"),
+		Properties: analytics.NewProperties().SetURL(url).SetTitle(name + " | " + shopName),
 	}))
 }
 
 func (s *shop) track(v *visitor, event string, properties analytics.Fields) {
-	s.count("track", event, s.client.Track(v.ctx, analytics.Track{
+	step := eligible
+	if strings.HasPrefix(event, debug) {
+		step = filtered
+	}
+	s.count("track", event, step, s.client.Track(v.ctx, analytics.Track{
 		UserID: v.userID, AnonymousID: v.anonymousID, Event: event, Properties: properties,
 	}))
 }
 
-// count remembers that a call was accepted, or the first one that was not.
-func (s *shop) count(call, event string, err error) {
+// count remembers that a call was accepted and the step it should end in, or the
+// first one that was not.
+func (s *shop) count(call, event, step string, err error) {
 	switch {
 	case err == nil:
-		s.sent.add(call, event)
+		s.sent.add(call, event, step)
 	case s.err == nil:
 		s.err = fmt.Errorf("%s %s: %w", call, event, err)
 	}

@@ -199,7 +199,7 @@ func (p *overviewPage) fillChoices(o *overview.Overview, step store.Step) {
 		{choice{Key: "received", Label: "Events successfully received"}, store.Received, "Everything that arrived", o.Received, ""},
 		{choice{Key: "failed", Label: "Failed on ingest"}, store.Failed, "Broke a rule of the API", o.Failed, share(o.Failed, o.Received)},
 		{choice{Key: "filtered", Label: "Filtered at source"}, store.Filtered, "Blocked by your filters", o.Filtered, share(o.Filtered, o.Received)},
-		{choice{Key: "eligible", Label: "Eligible events"}, store.Eligible, "Flow on to destinations", o.Eligible, share(o.Eligible, o.Received)},
+		{choice{Key: "eligible", Label: "Eligible events"}, store.Eligible, "What flows on", o.Eligible, share(o.Eligible, o.Received)},
 	}
 	for i := range p.Steps {
 		c := &p.Steps[i]
