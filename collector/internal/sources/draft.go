@@ -24,7 +24,7 @@ func (r *Registry) draft() draft {
 // generated, an empty slug made of the name.
 func (d *draft) create(slug, name string, t Type, key string, now time.Time) (*Source, error) {
 	if len(*d) >= maxSources {
-		return nil, &Error{Field: "name", Reason: fmt.Sprintf("is of one source too many: there are %d", maxSources), err: ErrTooMany}
+		return nil, bad("name", fmt.Sprintf("is of one source too many: there are %d", maxSources))
 	}
 	s := &Source{Slug: slug, Type: t, WriteKey: key, CreatedAt: now.UTC()}
 	var err error

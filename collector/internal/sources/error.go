@@ -11,22 +11,14 @@ import (
 // source has it.
 var ErrNotFound = errors.New("no such source")
 
-// ErrTooMany is wrapped by Create and Apply when there would be more than 1000 sources.
-var ErrTooMany = errors.New("there are too many sources")
-
 // Error says what is wrong with something a person gave. Methods of Registry and
 // ParseFlag wrap it. It never holds a write key.
 type Error struct {
 	Field  string // "id", "name", "type", "key", or one of a filter's: "filters[0].event"
 	Reason string // reads on after the field: "is longer than 100 characters"
-
-	err error // ErrTooMany, or nil
 }
 
 // Error returns the field and the reason.
 func (e *Error) Error() string { return strings.TrimSpace(e.Field + " " + e.Reason) }
-
-// Unwrap returns ErrTooMany when that is what is wrong.
-func (e *Error) Unwrap() error { return e.err }
 
 func bad(field, reason string) error { return &Error{Field: field, Reason: reason} }

@@ -195,7 +195,7 @@ func TestNoMoreThanAThousand(t *testing.T) {
 	require.Equal(t, 1000, r.Len())
 	_, err := r.Create(t.Context(), "One more", sources.Server, "")
 	requireField(t, err, "name")
-	require.ErrorIs(t, err, sources.ErrTooMany)
+	require.ErrorContains(t, err, "one source too many")
 	for _, i := range []int{0, 499, 999} {
 		s, ok := r.ByKey(fmt.Sprintf("k%d", i))
 		require.True(t, ok)
