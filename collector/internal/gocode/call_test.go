@@ -56,16 +56,43 @@ func TestCall(t *testing.T) {
 		"total": 39.95,
 	},
 	Context: &analytics.Context{
-		Active:   analytics.Ptr(false),
-		App:      analytics.App{Name: "Shop", Version: "1.2"},
-		IP:       "203.0.113.7",
-		Location: analytics.Location{City: "Brno", Latitude: analytics.Ptr(49.0)},
-		Extra:    map[string]any{"tenant": map[string]any{"id": 7}},
+		Active: analytics.Ptr(false),
+		App:    analytics.App{Name: "Shop", Version: "1.2"},
+		IP:     "203.0.113.7",
+		Location: analytics.Location{
+			City:     "Brno",
+			Latitude: analytics.Ptr(49.0),
+		},
+		Extra: map[string]any{"tenant": map[string]any{"id": 7}},
 	},
-	Integrations: analytics.Integrations{"All": false, "Amplitude": map[string]any{"session_id": 1}},
-	MessageID:    "m-1",
-	Timestamp:    time.Date(2026, time.January, 2, 3, 4, 5, 67_000_000, time.UTC),
+	Integrations: analytics.Integrations{
+		"All":       false,
+		"Amplitude": map[string]any{"session_id": 1},
+	},
+	MessageID: "m-1",
+	Timestamp: time.Date(2026, time.January, 2, 3, 4, 5, 67_000_000, time.UTC),
 })`, code)
+}
+
+func TestCallFitsAColumn(t *testing.T) {
+	t.Parallel()
+	for _, m := range []string{
+		`{"type": "page", "context": {"app": {"name": "Shop", "version": "1.2.3", "build": "77", "namespace": "com.example.shop"}}}`,
+		`{"type": "page", "context": {"locale": "en", "a": {"b": {"c": {"d": {"e": {"f": ["one", "two", "three", "four"], "g": [], "h": {}}}}}}}}`,
+		`{"type": "track", "properties": {"list": [1000001, 1000002, 1000003, 1000004, 1000005, 1000006, 1000007, 1000008, 1000009]}}`,
+		`{"type": "track", "properties": {"a key with a name of about forty letters": {"some": true, "more": false}}}`,
+		`{"type": "track", "properties": {"Ünïcödé": {"ä": "ööööööööö", "ü": "ééééééééééééééééééééééééé"}}}`,
+		`{"type": "track", "properties": ` + strings.Repeat(`{"a":`, 24) + `[{}, []]` + strings.Repeat("}", 24) + `}`,
+	} {
+		code := gocode.Call(decode(t, m))
+		requireGo(t, code)
+		for line := range strings.Lines(code) {
+			line = strings.TrimSuffix(line, "\n")
+			inOne := strings.Contains(strings.ReplaceAll(strings.TrimSuffix(line, "{"), "{}", ""), "{")
+			require.False(t, inOne && utf8.RuneCountInString(line)+3*strings.Count(line, "\t") > 80, line)
+		}
+		require.NotRegexp(t, `\{\s+\}`, code, "what is empty stands on one line")
+	}
 }
 
 func TestCallOfWhatCannotBeSent(t *testing.T) {

@@ -141,7 +141,11 @@ func analyticsJS(endpoint, writeKey string) string {
 
   const analytics = AnalyticsBrowser.load(
     { writeKey: KEY, cdnURL: ENDPOINT },
-    { integrations: { 'Segment.io': { apiHost: HOST, protocol: PROTOCOL } } },
+    {
+      integrations: {
+        'Segment.io': { apiHost: HOST, protocol: PROTOCOL },
+      },
+    },
   )
   analytics.page()
   analytics.track('Hello Headwater', { plan: 'pro' })

@@ -3,6 +3,7 @@
 package gocode
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 	"unicode"
@@ -12,8 +13,9 @@ import (
 // cutNote is how the reader learns that there was more.
 const cutNote = "// … the rest is left out"
 
-// maxLine is how many characters a block may have to stand on one line.
-const maxLine = 60
+// maxLine is how many columns a line may have for a block to stand on it, a tab
+// being four of them.
+const maxLine = 76
 
 // writer writes Go source, indented as gofmt does, until limit is reached. From then
 // on it writes no new elements, and closes what is open; so it is bounded in depth
@@ -46,13 +48,14 @@ func (w *writer) newline() {
 }
 
 // block writes head{…} with what members writes, each as an element: on one line when
-// that is short, head{} when it is nothing.
+// they fit, head{} when it is nothing.
 func (w *writer) block(head string, members func()) {
 	w.text(head)
 	start := len(w.b)
+	column := columns(w.b[bytes.LastIndexByte(w.b, '\n')+1:])
 	w.lines(members)
 	if block := w.b[start:]; len(block) <= 10*maxLine { // the longest there can be on a line, with its indentation
-		if line, ok := joined(string(block)); ok {
+		if line, ok := joined(string(block)); ok && column+columns([]byte(line+",")) <= maxLine {
 			w.b = append(w.b[:start], line...)
 		}
 	}
@@ -71,8 +74,12 @@ func (w *writer) lines(members func()) {
 	w.b = append(w.b[:len(w.b)-1], '}') // the last line break was followed by one tab more
 }
 
-// joined returns a block of lines as one line, when it is short and has no comments.
-// No literal has a line break in it.
+// columns is how wide a line is.
+func columns(line []byte) int { return utf8.RuneCount(line) + 3*bytes.Count(line, []byte("\t")) }
+
+// joined returns a block of lines as one line, when it has no comments. No literal
+// has a line break in it. A block inside that did not fit on a line is written as if
+// it did, but then this one does not fit either.
 func joined(block string) (string, bool) {
 	lines := strings.Split(block, "\n")
 	for i, line := range lines {
@@ -82,7 +89,7 @@ func joined(block string) (string, bool) {
 		}
 	}
 	line := strings.TrimSuffix(strings.Join(lines[1:len(lines)-1], " "), ",")
-	return "{" + line + "}", len(line) <= maxLine
+	return "{" + line + "}", true
 }
 
 // element writes what write writes, a comma and a line break. size is at least what

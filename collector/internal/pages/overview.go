@@ -80,6 +80,9 @@ type chart struct {
 	Bucket int64      `json:"bucket"` // ms
 	To     int64      `json:"to"`     // ms since 1970, where the window ends
 	Points [][2]int64 `json:"points"` // beginning in ms since 1970, calls
+
+	// Running says that the window has not ended: its last point still grows.
+	Running bool `json:"running"`
 }
 
 func (s *site) overview(w http.ResponseWriter, r *http.Request, src sources.Source) {
@@ -111,7 +114,7 @@ func (s *site) overview(w http.ResponseWriter, r *http.Request, src sources.Sour
 		s.fail(w, r, err)
 		return
 	}
-	page.fill(o, step)
+	page.fill(o, step, s.Now())
 	status := http.StatusOK
 	if page.Problem != "" {
 		status = http.StatusUnprocessableEntity
@@ -146,8 +149,8 @@ func stepNamed(name string) store.Step {
 	return step
 }
 
-// fill lays out an overview of which step is shown.
-func (p *overviewPage) fill(o *overview.Overview, step store.Step) {
+// fill lays out an overview of which step is shown, as it is now.
+func (p *overviewPage) fill(o *overview.Overview, step store.Step, now time.Time) {
 	p.fillChoices(o, step)
 	p.Tab = p.Asked.Tab
 	stopped := step == store.Failed || step == store.Filtered
@@ -182,6 +185,7 @@ func (p *overviewPage) fill(o *overview.Overview, step store.Step) {
 	}
 	p.Duplicates = o.Duplicates
 	p.Chart = newChart(o, step, p.Step.Label)
+	p.Chart.Running = o.Window.To.After(now)
 }
 
 // fillChoices makes the windows and the steps.
@@ -228,7 +232,10 @@ func (p *overviewPage) fillReasons(o *overview.Overview, step store.Step) {
 }
 
 func newChart(o *overview.Overview, step store.Step, label string) chart {
-	c := chart{stepKey(step), label, o.Window.Bucket.Milliseconds(), o.Window.To.UnixMilli(), [][2]int64{}}
+	c := chart{
+		Step: stepKey(step), Label: label, Bucket: o.Window.Bucket.Milliseconds(), To: o.Window.To.UnixMilli(),
+		Points: [][2]int64{},
+	}
 	for _, p := range o.Series {
 		n := p.Received
 		switch step {

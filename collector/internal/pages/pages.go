@@ -100,7 +100,7 @@ func (r Row) Label() string {
 }
 
 // Title is what a call is known by: its label, or whom it is about.
-func (r Row) Title() string { return cmp.Or(r.Label(), r.UserID, callLabel(r.Type)) }
+func (r Row) Title() string { return cmp.Or(r.Label(), r.UserID, "Unnamed") }
 
 // site is the handler of the pages.
 type site struct {

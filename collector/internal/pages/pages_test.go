@@ -243,6 +243,55 @@ func TestChartIsData(t *testing.T) {
 	require.Contains(t, html, `"step":"failed"`)
 }
 
+func TestChartTellsWhetherItsEndStillGrows(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	f.now = func() time.Time { return noon.Add(30 * time.Second) }
+	h := pages.Handler(f)
+	require.Contains(t, body(t, get(t, h, "/sources/shop?window=10m")), `"running":true`)
+	past := "/sources/shop?window=custom&from=2026-03-14T09:00:00Z&to=2026-03-14T10:00:00Z"
+	require.Contains(t, body(t, get(t, h, past)), `"running":false`)
+}
+
+func TestShares(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		failed, received int
+		want             string
+	}{
+		{0, 300, "<b>0.0 %</b>"}, {1, 3000, "<b>&lt; 0.1 %</b>"}, {12, 300, "<b>4.0 %</b>"}, {7, 300, "<b>2.3 %</b>"},
+		{2999, 3000, "<b>&gt; 99.9 %</b>"}, {300, 300, "<b>100.0 %</b>"}, {0, 0, "<span class=\"step-about\">Broke a rule"},
+	} {
+		f := newFake()
+		f.overview.Received, f.overview.Failed = c.received, c.failed
+		html := body(t, get(t, pages.Handler(f), "/sources/shop"))
+		_, card, found := strings.Cut(html, `class="step is-failed"`)
+		require.True(t, found)
+		card, _, _ = strings.Cut(card, "</li>")
+		require.Contains(t, card, c.want, "%d of %d", c.failed, c.received)
+	}
+}
+
+func TestRowsSayWhatStoppedThem(t *testing.T) {
+	t.Parallel()
+	html := body(t, get(t, pages.Handler(newFake()), "/sources/shop/debugger"))
+	require.Contains(t, html, `<span class="call-who"><code>no_user_anon_id</code></span>`)
+	require.Contains(t, html, `<span class="call-who"><bdi>user-21</bdi><code>`+sources.EventSetting+`</code></span>`)
+	require.NotContains(t, html, "<code>ok</code>")
+}
+
+func TestCallOfNobodyAndNothing(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	f.arrive(pages.Row{ID: 30, Type: "group", Verdict: "id_required", Step: store.Failed, ReceivedAt: noon, Raw: []byte(`{"type":"group"}`)})
+	h := pages.Handler(f)
+	for _, path := range []string{"/sources/shop/debugger", "/sources/shop/samples?step=failed&verdict=id_required", "/sources/shop/calls/30"} {
+		html := body(t, get(t, h, path))
+		require.Contains(t, html, ">Unnamed<", path)
+		require.NotRegexp(t, `>Group</(span|bdi)>\s*<[^>]*>(<bdi>)?Group<`, html, path)
+	}
+}
+
 func TestDebuggerAsksForWhatTheAddressSays(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

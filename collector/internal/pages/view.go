@@ -65,8 +65,8 @@ func change(percent *float64, count int) string {
 	case percent == nil:
 		return "–"
 	case math.Abs(*percent) < 0.05:
-		return "0 %"
-	case math.Abs(*percent) >= 100:
+		return "0.0 %"
+	case math.Abs(*percent) >= 1000:
 		return strings.Replace(fmt.Sprintf("%+.0f %%", *percent), "-", "−", 1)
 	}
 	return strings.Replace(fmt.Sprintf("%+.1f %%", *percent), "-", "−", 1)
@@ -79,14 +79,12 @@ func share(part, whole int) string {
 	}
 	percent := 100 * float64(part) / float64(whole)
 	switch {
-	case part == 0:
-		return "0 %"
-	case percent < 0.1:
+	case part > 0 && percent < 0.1:
 		return "< 0.1 %"
 	case part < whole && percent > 99.9:
 		return "> 99.9 %"
 	}
-	return strconv.FormatFloat(math.Round(percent*10)/10, 'f', -1, 64) + " %"
+	return fmt.Sprintf("%.1f %%", percent)
 }
 
 // bar is the length of a bar in percent; something is always seen.

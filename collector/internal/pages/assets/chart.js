@@ -37,7 +37,7 @@
     layout: { padding: { top: 8, right: 12 } },
     scales: {
       x: {
-        type: "linear", min: data.points[0]?.[0], max: data.points.at(-1)?.[0],
+        type: "linear", min: drawn(data)[0]?.[0], max: drawn(data).at(-1)?.[0],
         grid: { display: false }, border: { color: colour("--line") },
         afterBuildTicks: (axis) => {
           const made = roundTicks(axis.min, axis.max, axis.width < 420 ? 4 : 8);
@@ -65,7 +65,7 @@
         padding: 10, cornerRadius: 8, displayColors: false, titleFont: { weight: "normal", size: 12 }, bodyFont: { weight: "600", size: 14 },
         callbacks: {
           title: (items) => {
-            const data = read(), i = items[0].dataIndex;
+            const data = read(), i = items[0].dataIndex + hidden(data);
             return exact.format(data.points[i][0]) + " – " + clock.format(end(data, i));
           },
           label: (item) => whole.format(item.parsed.y) + (item.parsed.y === 1 ? " call" : " calls"),
@@ -74,18 +74,26 @@
     },
   });
 
-  // The window may begin or end within a bucket. Such a point has less time to
-  // count in, and the line to it is dashed.
+  // The window may begin or end within a bucket, and the last one may still run. Such
+  // a point has less time to count in: the line begins after the first of them, and is
+  // dashed to the last.
   const end = (data, i) => data.points[i + 1]?.[0] ?? Math.min(data.points[i][0] + data.bucket, data.to);
-  const partial = (data, i) => end(data, i) - data.points[i][0] < data.bucket;
+  const partial = (data, i) => end(data, i) - data.points[i][0] < data.bucket || (data.running && i === data.points.length - 1);
+  const hidden = (data) => data.points.length > 3 && partial(data, 0) ? 1 : 0;
+  const drawn = (data) => data.points.slice(hidden(data));
+  const isPartial = (data, i) => partial(data, i + hidden(data));
 
   const dataset = (data) => {
     const line = colour("--" + data.step);
+    const atEdge = ({ p0DataIndex, p1DataIndex }) => isPartial(data, p0DataIndex) || isPartial(data, p1DataIndex);
     return {
-      data: data.points.map(([x, y]) => ({ x, y })), borderColor: line, borderWidth: 2,
+      data: drawn(data).map(([x, y]) => ({ x, y })), borderColor: line, borderWidth: 2,
       backgroundColor: colour("--" + data.step + "-soft"), fill: "origin",
       pointRadius: data.points.length < 2 ? 3 : 0, pointHoverRadius: 4, pointHoverBackgroundColor: line, pointHoverBorderColor: colour("--surface"), pointHoverBorderWidth: 2,
-      segment: { borderDash: (at) => partial(data, at.p0DataIndex) || partial(data, at.p1DataIndex) ? [3, 4] : undefined },
+      segment: {
+        borderDash: (at) => atEdge(at) ? [3, 4] : undefined,
+        backgroundColor: (at) => atEdge(at) ? "transparent" : undefined,
+      },
       cubicInterpolationMode: "monotone", borderJoinStyle: "round",
     };
   };
