@@ -229,7 +229,7 @@ func TestArchitectureFileMap(t *testing.T) {
 		require.NotEmpty(t, row[1])
 	}
 	require.Equal(t, files, mapped, "each file once, in order")
-	for _, name := range regexp.MustCompile(`[a-z_]+\.go\b`).FindAllString(text, -1) {
+	for _, name := range regexp.MustCompile(`[a-z_/]+\.go\b`).FindAllString(text, -1) {
 		require.FileExists(t, name)
 	}
 }
