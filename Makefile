@@ -55,6 +55,10 @@ reliability: ## Run the long forms and write RELIABILITY.md from what they measu
 	SOAK=1 RELIABILITY=../RELIABILITY.md go test -count=1 -timeout 60m -skip '^TestEveryPromiseIsProved$$' ./reliability
 	go test -count=1 -run '^TestEveryPromiseIsProved$$' ./reliability
 
+.PHONY: load
+load: ## Run the long forms of the collector's load, kill and abuse tests
+	SOAK=1 go test -count=1 -timeout 60m -v -run '^Test(Load|Millions|Kill|Abuse)' ./collector
+
 .PHONY: law
 law: ## Check the import law (importlaw_test.go)
 	go test -run '^TestImportLaw' .

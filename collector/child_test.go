@@ -27,6 +27,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/headwater-dev/analytics/collector"
+	"github.com/headwater-dev/analytics/collector/internal/store"
 )
 
 // childOptions names the environment variable that makes the binary a child: its
@@ -53,6 +54,15 @@ func size(short, full int) int {
 		return full
 	}
 	return short
+}
+
+// amount is size for what a collector gets to do: under the race detector it takes
+// ten times as long.
+func amount(short, full int) int {
+	if underRace() {
+		return size(short/5, full/5)
+	}
+	return size(short, full)
 }
 
 // options of a child.
@@ -191,7 +201,7 @@ func (p *child) kill() {
 	p.t.Helper()
 	require.NoError(p.t, p.command.Process.Kill())
 	require.Error(p.t, p.command.Wait())
-	require.NotContains(p.t, p.log.String(), "panic")
+	p.requireSound()
 }
 
 // stop ends the child in good order.
@@ -200,7 +210,14 @@ func (p *child) stop() {
 	p.client.CloseIdleConnections()
 	require.NoError(p.t, p.stdin.Close())
 	require.NoError(p.t, p.command.Wait(), p.log)
+	p.requireSound()
+}
+
+// requireSound looks through the log of a child that has ended.
+func (p *child) requireSound() {
+	p.t.Helper()
 	require.NotContains(p.t, p.log.String(), "panic")
+	require.NotContains(p.t, p.log.String(), "DATA RACE")
 }
 
 // get fetches a path and returns what it says and how long that took.
@@ -261,6 +278,37 @@ func (p *child) watch(every time.Duration, paths ...string) (end func() map[stri
 			slices.Sort(list)
 		}
 		return times
+	}
+}
+
+// stored reads all calls of a source from the database in dir, which nobody else
+// has open.
+func stored(t *testing.T, dir, key string, each func(store.Stored)) {
+	t.Helper()
+	s, err := store.Open(t.Context(), store.Options{Dir: dir, MaxBytes: 1 << 40})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, s.Close(context.Background())) }()
+	sources, err := s.Sources(t.Context())
+	require.NoError(t, err)
+	i := slices.IndexFunc(sources, func(src store.Source) bool { return src.WriteKey == key })
+	require.GreaterOrEqual(t, i, 0)
+	for filter := (store.CallFilter{Limit: 1000}); ; {
+		calls, err := s.Calls(t.Context(), sources[i].ID, filter)
+		require.NoError(t, err)
+		for _, c := range calls {
+			each(c)
+		}
+		if len(calls) < filter.Limit {
+			return
+		}
+		filter.Before = calls[len(calls)-1].ID
+	}
+}
+
+// check reports err from whatever goroutine.
+func check(t *testing.T, err error) {
+	if err != nil {
+		t.Error(err)
 	}
 }
 

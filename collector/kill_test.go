@@ -6,14 +6,13 @@ package collector_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
-	"slices"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,18 +25,18 @@ import (
 
 // TestKill kills the collector again and again while clients send, and holds
 // what is stored at the end against their receipts. The clients outlive the
-// collector: they send again what was not answered, so that a request which was
-// stored but whose answer the kill took away comes twice.
+// collector and send again what was not answered. Each has one request in every
+// life of it that is stored but whose answer is lost, so that it comes twice.
 func TestKill(t *testing.T) {
 	t.Parallel()
 	dir, random := t.TempDir(), rand.New(rand.NewPCG(1, 2))
-	address := new(atomic.Value)
 	p := start(t, options{Data: dir})
-	address.Store(p.addr)
+	to := newTarget(p)
 	// The second key is unknown at first: its source is made under load, too.
-	senders := []*sender{send(t, address, collector.DefaultWriteKey, 0), send(t, address, "anotherKey", 0)}
+	senders := []*sender{send(t, to, collector.DefaultWriteKey, 0), send(t, to, "anotherKey", 0)}
 	for round := range size(6, 100) {
 		for _, s := range senders {
+			s.progress(t)
 			s.progress(t)
 		}
 		<-time.After(moment(random, 150*time.Millisecond)) // anywhere in a transaction
@@ -48,7 +47,7 @@ func TestKill(t *testing.T) {
 			again.kill()
 		}
 		p = start(t, options{Data: dir})
-		address.Store(p.addr)
+		to.move(p)
 	}
 	var delivered []map[string]bool
 	for _, s := range senders {
@@ -58,6 +57,7 @@ func TestKill(t *testing.T) {
 		o := p.overview(s.key)
 		require.Equal(t, len(delivered[i]), o.Received)
 		require.Equal(t, len(delivered[i]), o.Eligible)
+		require.GreaterOrEqual(t, o.Duplicates, size(6, 100), "answers were lost")
 		sum := 0
 		for _, point := range o.Series {
 			sum += point.Received
@@ -82,7 +82,7 @@ func TestKillWhileOpening(t *testing.T) {
 	began := time.Now()
 	start(t, options{Data: t.TempDir()}).stop()
 	opening := time.Since(began)
-	for range size(8, 200) {
+	for range size(4, 200) {
 		dir := t.TempDir()
 		for range 2 {
 			p := launch(t, options{Data: dir})
@@ -90,9 +90,7 @@ func TestKillWhileOpening(t *testing.T) {
 			p.kill()
 		}
 		p := start(t, options{Data: dir})
-		address := new(atomic.Value)
-		address.Store(p.addr)
-		s := send(t, address, collector.DefaultWriteKey, 0)
+		s := send(t, newTarget(p), collector.DefaultWriteKey, 0)
 		s.progress(t)
 		delivered := s.end(t)
 		p.stop()
@@ -106,32 +104,60 @@ func moment(random *rand.Rand, d time.Duration) time.Duration {
 	return time.Duration(random.Int64N(int64(d)))
 }
 
+// target is the collector of the moment.
+type target struct {
+	mu    sync.Mutex
+	addr  string
+	moved chan struct{}
+}
+
+func newTarget(p *child) *target { return &target{addr: p.addr, moved: make(chan struct{})} }
+
+func (to *target) now() (addr string, moved <-chan struct{}) {
+	to.mu.Lock()
+	defer to.mu.Unlock()
+	return to.addr, to.moved
+}
+
+// move makes p the target and lets go of the answers that are held.
+func (to *target) move(p *child) {
+	to.mu.Lock()
+	defer to.mu.Unlock()
+	close(to.moved)
+	to.addr, to.moved = p.addr, make(chan struct{})
+}
+
 // sender is a client that makes calls as fast as they are delivered.
 type sender struct {
 	key       string
+	to        *target
 	client    *analytics.Client
 	transport *http.Transport
 	stop      context.CancelFunc
+	ended     <-chan struct{} // once stop was called
 	producing sync.WaitGroup
 	receipts  chan struct{} // one when there are new ones
 	pause     time.Duration // after every 100 calls of a producer
 
 	mu        sync.Mutex
+	life      <-chan struct{} // of the target; it is closed when that moves
+	answers   int             // good ones in this life
 	accepted  int
 	delivered map[string]bool
 	lost      []analytics.Receipt
 }
 
-// send starts a sender under a write key, to whatever address holds. Its two
-// producers pause after every 100 calls.
-func send(t *testing.T, address *atomic.Value, key string, pause time.Duration) *sender {
-	s := &sender{key: key, pause: pause, receipts: make(chan struct{}, 1), delivered: map[string]bool{}}
+// send starts a sender under a write key. Its two producers pause after every
+// 100 calls.
+func send(t *testing.T, to *target, key string, pause time.Duration) *sender {
+	s := &sender{key: key, to: to, pause: pause, receipts: make(chan struct{}, 1), delivered: map[string]bool{}}
 	dialer := &net.Dialer{Timeout: time.Second}
 	s.transport = &http.Transport{DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
-		return dialer.DialContext(ctx, network, address.Load().(string))
+		addr, _ := to.now()
+		return dialer.DialContext(ctx, network, addr)
 	}}
 	client, err := analytics.New(key, &analytics.Config{
-		Endpoint: "http://collector.localhost", HTTPClient: &http.Client{Transport: s.transport},
+		Endpoint: "http://collector.localhost", HTTPClient: &http.Client{Transport: s},
 		WhenFull: analytics.Block, FlushInterval: 10 * time.Millisecond, MaxQueueEvents: 2000, MaxRetries: 10_000,
 		Backoff:   func(int) time.Duration { return 10 * time.Millisecond },
 		OnReceipt: s.received,
@@ -139,7 +165,7 @@ func send(t *testing.T, address *atomic.Value, key string, pause time.Duration) 
 	require.NoError(t, err)
 	s.client = client
 	ctx, stop := context.WithCancel(t.Context())
-	s.stop = stop
+	s.stop, s.ended = stop, ctx.Done()
 	for range 2 {
 		s.producing.Go(func() { s.produce(ctx) })
 	}
@@ -148,6 +174,35 @@ func send(t *testing.T, address *atomic.Value, key string, pause time.Duration) 
 		_ = client.Close() // a second time, unless the test failed
 	})
 	return s
+}
+
+// RoundTrip sends a request to the target. It holds the second good answer of
+// each until the target moves, and then loses it.
+func (s *sender) RoundTrip(r *http.Request) (*http.Response, error) {
+	_, moved := s.to.now()
+	resp, err := s.transport.RoundTrip(r)
+	if err != nil || resp.StatusCode != http.StatusOK || !s.second(moved) {
+		return resp, err
+	}
+	defer resp.Body.Close()
+	select {
+	case <-moved:
+	case <-s.ended:
+	case <-r.Context().Done():
+	}
+	return nil, errors.New("the answer is lost")
+}
+
+// second counts a good answer of a life and reports whether it is the second:
+// after the first the client has seen that its API is back.
+func (s *sender) second(life <-chan struct{}) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.life != life {
+		s.life, s.answers = life, 0
+	}
+	s.answers++
+	return s.answers == 2
 }
 
 // produce makes calls of three kinds until ctx ends.
@@ -215,29 +270,13 @@ func (s *sender) end(t *testing.T) map[string]bool {
 }
 
 // requireStored holds what is stored of a source against what was delivered.
-// Nobody else has the directory open.
 func requireStored(t *testing.T, dir, key string, delivered map[string]bool) {
 	t.Helper()
-	s, err := store.Open(t.Context(), store.Options{Dir: dir, MaxBytes: 1 << 40})
-	require.NoError(t, err)
-	defer func() { require.NoError(t, s.Close(context.Background())) }()
-	sources, err := s.Sources(t.Context())
-	require.NoError(t, err)
-	i := slices.IndexFunc(sources, func(src store.Source) bool { return src.WriteKey == key })
-	require.GreaterOrEqual(t, i, 0)
-	stored := map[string]bool{}
-	for filter := (store.CallFilter{Limit: 1000}); ; {
-		calls, err := s.Calls(t.Context(), sources[i].ID, filter)
-		require.NoError(t, err)
-		for _, c := range calls {
-			require.False(t, stored[c.MessageID], "%s is stored twice", c.MessageID)
-			require.True(t, delivered[c.MessageID], "%s was not delivered", c.MessageID)
-			stored[c.MessageID] = true
-		}
-		if len(calls) < filter.Limit {
-			break
-		}
-		filter.Before = calls[len(calls)-1].ID
-	}
-	require.Len(t, stored, len(delivered), "what was answered 200 is stored")
+	ids := map[string]bool{}
+	stored(t, dir, key, func(c store.Stored) {
+		require.False(t, ids[c.MessageID], "%s is stored twice", c.MessageID)
+		require.True(t, delivered[c.MessageID], "%s was not delivered", c.MessageID)
+		ids[c.MessageID] = true
+	})
+	require.Len(t, ids, len(delivered), "what was answered 200 is stored")
 }

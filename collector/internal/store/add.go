@@ -4,7 +4,14 @@ package store
 
 import (
 	"context"
+	"database/sql/driver"
 	"fmt"
+)
+
+// What a row takes beside its texts and blobs, with its share of pages and indexes.
+const (
+	requestBytes = 100
+	callBytes    = 30
 )
 
 // Add stores a request and returns when it is committed; its calls then have
@@ -16,7 +23,7 @@ import (
 // turn, its error is returned; a request whose turn has come is waited for, so
 // that the answer is certain. The store keeps nothing of r.
 func (s *Store) Add(ctx context.Context, r *Request) error {
-	a, err := newAddition(r)
+	a, err := s.newAddition(r)
 	if err != nil {
 		return fmt.Errorf("store: add: %w", err)
 	}
@@ -40,25 +47,27 @@ func (s *Store) Add(ctx context.Context, r *Request) error {
 }
 
 // newAddition does on the caller's goroutine what needs no database.
-func newAddition(r *Request) (*addition, error) {
-	a := &addition{
-		request:      r,
-		fingerprints: make([]uint64, len(r.Calls)),
-		bytes:        len(r.Context) + len(r.Integrations) + len(r.SentAt),
-		done:         make(chan error, 1),
-	}
+func (s *Store) newAddition(r *Request) (*addition, error) {
+	a := &addition{request: r, fingerprints: make([]uint64, len(r.Calls)), done: make(chan error, 1)}
 	for i := range r.Calls {
 		c := &r.Calls[i]
 		if c.Step < Failed || c.Step > Eligible {
 			return nil, fmt.Errorf("call %d of %d has no step", i+1, len(r.Calls))
 		}
 		c.ID = 0
-		a.bytes += len(c.Raw)
 		if !c.Assigned && c.MessageID != "" {
 			a.fingerprints[i] = fingerprint(c)
 		}
 	}
-	return a, nil
+	var err error
+	a.raws, err = s.packer.pack(r.Calls)
+	return a, err
+}
+
+// bytes is what the request takes without its calls, roughly.
+func (a *addition) bytes() int {
+	r := a.request
+	return requestBytes + len(a.raws) + len(r.IP) + len(r.UserAgent) + len(r.Context) + len(r.Integrations) + len(r.SentAt)
 }
 
 // add stores a batch in one transaction. When that fails each request gets one
@@ -129,47 +138,57 @@ func (w *writer) commit(batch []*addition) error {
 func (w *writer) insert(t *session, a *addition) error {
 	r := a.request
 	first := w.next
-	stored := int64(len(r.Context) + len(r.Integrations) + len(r.SentAt))
+	stored := int64(a.bytes())
+	at := place{}
 	counts := w.tally.request(r.Source, r.ReceivedAt)
 	for i := range r.Calls {
 		c := &r.Calls[i]
+		at = place{at.start + at.size, len(c.Raw)}
 		if f := a.fingerprints[i]; f != 0 && !w.dedup.add(f) {
 			counts.duplicate()
 			continue
 		}
 		c.ID = w.next
-		if err := w.insertCall(t, r.Source, c, &counts); err != nil {
+		size, err := w.insertCall(t, r.Source, c, at, &counts)
+		if err != nil {
 			return err
 		}
 		w.next++
-		stored += int64(len(c.Raw))
+		stored += int64(size)
 	}
 	if w.next == first {
 		return nil
 	}
 	w.bytes += stored
-	return t.exec(`INSERT INTO requests (id, source, received_at, calls, bytes, ip, user_agent, context, integrations, sent_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		first, r.Source, r.ReceivedAt.UnixMilli(), w.next-first, stored, r.IP, r.UserAgent, r.Context, r.Integrations, r.SentAt)
+	return t.exec(`INSERT INTO requests (id, source, received_at, calls, bytes, ip, user_agent, context, integrations, sent_at, raws) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		first, r.Source, r.ReceivedAt.UnixMilli(), w.next-first, stored, r.IP, r.UserAgent, r.Context, r.Integrations, r.SentAt, a.raws)
 }
 
-func (w *writer) insertCall(t *session, source int64, c *Call, counts *counts) error {
+// insertCall writes the row of one call and returns its size, roughly.
+func (w *writer) insertCall(t *session, source int64, c *Call, at place, counts *counts) (int, error) {
 	typ, typeColumn, err := w.labels.intern(t, source, kindType, c.Type)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	event, eventColumn, err := w.labels.intern(t, source, kindEvent, c.Event)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	version, versionColumn, err := w.labels.intern(t, source, kindVersion, c.Version)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	verdict, verdictColumn, err := w.labels.intern(t, source, kindVerdict, c.Verdict)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	counts.call(c.ID, c.Step, [...]int64{typ, event, version, verdict})
-	return t.exec(`INSERT INTO calls (id, type, event, version, verdict, step, assigned, message_id, reason, raw) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		c.ID, typeColumn, eventColumn, versionColumn, verdictColumn, int64(c.Step), c.Assigned, c.MessageID, c.Reason, c.Raw)
+	size := callBytes + len(c.MessageID) + len(c.Reason)
+	for _, column := range [...]driver.Value{typeColumn, eventColumn, versionColumn, verdictColumn} {
+		if text, ok := column.(string); ok {
+			size += len(text)
+		}
+	}
+	return size, t.exec(`INSERT INTO calls (id, type, event, version, verdict, step, assigned, message_id, reason, start, size) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		c.ID, typeColumn, eventColumn, versionColumn, verdictColumn, int64(c.Step), c.Assigned, c.MessageID, c.Reason, int64(at.start), int64(at.size))
 }

@@ -4,7 +4,7 @@ package store_test
 
 import (
 	"fmt"
-	"strings"
+	"math/rand/v2"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -14,15 +14,25 @@ import (
 	"github.com/headwater-dev/analytics/collector/internal/store"
 )
 
-// batch returns a request of n calls of 750 bytes, with ids of its own.
+// batch returns a request of n calls of 750 bytes from one backend, with ids and
+// values of their own.
 func batch(source int64, number, n int, at time.Time) *store.Request {
 	r := &store.Request{Source: source, ReceivedAt: at, IP: "192.0.2.7", UserAgent: "analytics-go/0.1.0", Calls: make([]store.Call, n)}
-	padding := strings.Repeat("x", 750)
+	random := rand.New(rand.NewPCG(11, uint64(number)))
 	for i := range r.Calls {
 		c := &r.Calls[i]
 		*c = track(fmt.Sprintf("01234567-89ab-cdef-%08x-%08x", number, i), fmt.Sprintf("Event %d", i%50))
 		c.Version = fmt.Sprintf("1.%d.0", i%3)
-		c.Raw = append(c.Raw, padding[len(c.Raw):]...)
+		c.Raw = fmt.Appendf(make([]byte, 0, 750), `{"anonymousId":"%016x-%016x","context":{"app":{"name":"shop","version":%q},"ip":"192.0.2.%d",`+
+			`"library":{"name":"analytics-go","version":"0.1.0"},"locale":"en-GB","page":{"path":"/checkout/payment","url":"https://shop.example.com/checkout/payment"},`+
+			`"userAgent":"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"},"event":%q,"messageId":%q,"properties":{"category":"Games",`+
+			`"currency":"EUR","order_id":"order-%08d","quantity":%d,"revenue":%d.%02d,"note":"`,
+			random.Uint64(), random.Uint64(), c.Version, random.IntN(256), c.Event, c.MessageID, random.IntN(1e8), random.IntN(9), random.IntN(1000), random.IntN(100))
+		end := fmt.Sprintf(`"},"timestamp":"2025-06-03T12:%02d:%02d.%03dZ","type":"track","userId":"user_%06d"}`, random.IntN(60), random.IntN(60), random.IntN(1000), random.IntN(1e6))
+		for len(c.Raw) < 750-len(end) {
+			c.Raw = append(c.Raw, ' ')
+		}
+		c.Raw = append(c.Raw, end...)
 	}
 	return r
 }

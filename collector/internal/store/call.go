@@ -47,7 +47,8 @@ type Call struct {
 	Raw       []byte // the message as it came
 }
 
-// Stored is a call as it is read back, with the request it came in.
+// Stored is a call as it is read back, with the request it came in. Raw is nil
+// where what is stored of it is damaged; the log says so.
 type Stored struct {
 	Call
 	Request *Request // without Calls; shared by calls of one request

@@ -99,13 +99,13 @@ func TestDuplicatesAgainstModel(t *testing.T) {
 	web := addSource(t, s, "web")
 	random := rand.New(rand.NewPCG(7, 8))
 	model := map[string]time.Time{}
-	for range 600 {
-		clock.add(time.Duration(random.IntN(15)) * time.Minute)
+	for range size(200, 2000) {
+		clock.add(time.Duration(random.IntN(45)) * time.Minute)
 		minute := clock.now().Truncate(time.Minute)
 		var calls []store.Call
 		var want []bool
 		for range 20 {
-			id := fmt.Sprint(random.IntN(15_000))
+			id := fmt.Sprint(random.IntN(5000))
 			at, ok := model[id]
 			fresh := !ok || at.Before(minute.Add(-24*time.Hour))
 			if fresh {

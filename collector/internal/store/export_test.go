@@ -5,6 +5,8 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
+	"errors"
 )
 
 // Cover is cover, each stretch as span, from and to.
@@ -31,10 +33,45 @@ func (s *Store) LimitIDs(ctx context.Context, n int) error {
 	return s.do(ctx, "limit ids", func(*writer, *session) error { return nil }, func(w *writer) { w.dedup.limit = n })
 }
 
-// LimitLog sets how long the write-ahead log gets before readers are waited for.
-func (s *Store) LimitLog(ctx context.Context, bytes int64) error {
-	return s.do(ctx, "limit log", func(*writer, *session) error { return nil }, func(w *writer) { w.logBytes = bytes })
+// LimitLog sets how many pages the write-ahead log gets before readers are waited for.
+func (s *Store) LimitLog(ctx context.Context, pages int64) error {
+	return s.do(ctx, "limit log", func(*writer, *session) error { return nil }, func(w *writer) { w.checkpoints.limit = pages })
 }
+
+// StartLog sets from how many pages on the write-ahead log is copied to begin
+// anew, and how many of them the writer copies itself.
+func (s *Store) StartLog(ctx context.Context, pages, rest int64) error {
+	return s.do(ctx, "start log", func(*writer, *session) error { return nil }, func(w *writer) {
+		w.checkpoints.start, w.checkpoints.rest = pages, rest
+	})
+}
+
+// LogLength is how many pages the write-ahead log has, and how many of them are copied.
+func (s *Store) LogLength(ctx context.Context) (pages, copied int64, err error) {
+	var failed error
+	err = s.do(ctx, "log length", func(*writer, *session) error { return nil }, func(w *writer) { pages, copied, failed = w.logLength() })
+	return pages, copied, errors.Join(err, failed)
+}
+
+// Exec runs a statement on the writer's connection.
+func (s *Store) Exec(ctx context.Context, query string, args ...any) error {
+	return s.do(ctx, "exec", func(_ *writer, t *session) error {
+		values := make([]driver.Value, len(args))
+		for i := range args {
+			values[i] = args[i]
+		}
+		return t.exec(query, values...)
+	}, nil)
+}
+
+// Number returns what a query for one number finds.
+func (s *Store) Number(ctx context.Context, query string) (n int64, err error) {
+	err = s.read(ctx, "number", func(tx *sql.Tx) error { return tx.QueryRowContext(ctx, query).Scan(&n) })
+	return n, err
+}
+
+// Unpack unpacks the raw messages of a request.
+func (s *Store) Unpack(packed []byte) ([]byte, error) { return s.packer.unpack(nil, packed) }
 
 // Prune does what maintenance does in the background, to its end.
 func (s *Store) Prune(ctx context.Context) error {
@@ -74,8 +111,8 @@ var Queries = map[string]string{
 	"last calls": lastCallsQuery,
 }
 
-// Scans are those that look for calls.
-var Scans = map[string]string{"requests": scanRequests, "verdict": scanVerdict}
+// Scans are those that look for calls, without and with a text to search for.
+var Scans = map[string][2]string{"requests": {scanRequests, searchRequests}, "verdict": {scanVerdict, searchVerdict}}
 
 // Hold keeps the writer busy from held until release is closed.
 func (s *Store) Hold(held, release chan struct{}) error {

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -19,24 +18,24 @@ import (
 const (
 	maxScanned     = 100_000
 	maxSearched    = 20_000   // with a text to search for
-	maxSearchBytes = 16 << 20 // likewise, of raw messages
+	maxSearchBytes = 32 << 20 // likewise, of raw messages of all requests that are unpacked
 )
 
 // Calls returns the calls of a source that pass the filter, newest first. It
-// looks through the newest 20 000 calls or 16 MiB within From, To and Before at
-// most when it searches for a text, through 100 000 otherwise; a filter by a verdict or step
-// other than OK and Eligible looks at such calls only. Searching compares
-// letters without case, over the bytes as they came: an escape in JSON is not
-// its character.
+// looks through the newest 100 000 calls within From, To and Before at most; a
+// filter by a verdict or step other than OK and Eligible looks at such calls
+// only. When it searches for a text it is 20 000 calls, of requests with 32 MiB
+// of raw messages. Searching compares letters without case, over the bytes as
+// they came: an escape in JSON is not its character.
 func (s *Store) Calls(ctx context.Context, source int64, filter CallFilter) ([]Stored, error) {
 	var calls []Stored
 	err := s.readSource(ctx, "calls", source, func(tx *sql.Tx) error {
-		f := finder{ctx: ctx, tx: tx, source: source, filter: filter}
+		f := finder{ctx: ctx, tx: tx, source: source, filter: filter, unpacker: s.unpacker()}
 		ids, err := f.find()
 		if err != nil || len(ids) == 0 {
 			return err
 		}
-		calls, err = loadCalls(ctx, tx, ids)
+		calls, err = loadCalls(ctx, tx, ids, f.unpacker)
 		return err
 	})
 	return calls, err
@@ -67,6 +66,7 @@ type finder struct {
 	from, to      int64  // receivedAt in milliseconds is in [from, to)
 	types         int64  // label; 0 for all
 	verdicts      []int64
+	unpacker      *unpacker
 	lower         []byte // the raw message at hand, in lower case
 	searched      int    // bytes
 }
@@ -77,11 +77,11 @@ func (f *finder) find() ([]int64, error) {
 		return nil, err
 	}
 	if f.verdicts == nil {
-		return f.scan(scanRequests, f.source, f.before, f.after)
+		return f.scan(scanRequests, searchRequests, f.source, f.before, f.after)
 	}
 	var ids []int64
 	for _, verdict := range f.verdicts {
-		found, err := f.scan(scanVerdict, verdict, f.before, f.after)
+		found, err := f.scan(scanVerdict, searchVerdict, verdict, f.before, f.after)
 		if err != nil {
 			return nil, err
 		}
@@ -186,38 +186,48 @@ func (f *finder) label(k kind, text string) (int64, error) {
 	return id, err
 }
 
+// The queries that walk calls, newest first. %s is for the columns that a search
+// needs besides; the raw messages of a request come with the first of its calls
+// that is walked.
 const (
-	// scanRequests walks a source's requests backwards, and the calls of each.
+	// scanRequests walks a source's requests, and the calls of each.
 	scanRequests = `SELECT c.id, c.type, c.step, c.verdict, r.received_at %s
 FROM requests r CROSS JOIN calls c
 WHERE r.source = ?1 AND r.id < ?2 AND r.id >= coalesce((SELECT max(id) FROM requests WHERE id <= ?3), 0)
 AND c.id >= max(r.id, ?3) AND c.id < min(r.id + r.calls, ?2)
 ORDER BY r.id DESC, c.id DESC`
 
+	searchRequests = `, r.id, c.start, c.size, CASE c.id WHEN min(r.id + r.calls, ?2) - 1 THEN r.raws END`
+
 	// scanVerdict walks the calls of a verdict, which is of one source.
-	scanVerdict = `SELECT c.id, c.type, c.step, c.verdict, (SELECT received_at FROM requests WHERE id <= c.id ORDER BY id DESC LIMIT 1) %s
-FROM calls c
+	scanVerdict = `SELECT c.id, c.type, c.step, c.verdict, r.received_at %s
+FROM calls c CROSS JOIN requests r
 WHERE c.verdict = ?1 AND c.verdict <> 0 AND c.id < ?2 AND c.id >= ?3
+AND r.id = (SELECT max(id) FROM requests WHERE id <= c.id)
 ORDER BY c.id DESC`
+
+	searchVerdict = `, r.id, c.start, c.size, CASE WHEN NOT EXISTS (
+	SELECT 1 FROM calls WHERE verdict = ?1 AND verdict <> 0 AND id > c.id AND id < min(r.id + r.calls, ?2)) THEN r.raws END`
 )
 
 // idsQuery bounds the ids of the calls that the ledger has in a stretch.
 const idsQuery = `SELECT min(first), max(last) FROM volume WHERE source = ? AND span = ? AND at >= ? AND at < ?`
 
 // scan runs a query and returns the ids of the first calls that pass the filter.
-func (f *finder) scan(query string, args ...any) ([]int64, error) {
-	raw, left := "", maxScanned
-	f.searched = 0
+func (f *finder) scan(query, search string, args ...any) ([]int64, error) {
+	left := maxScanned
 	if len(f.search) > 0 {
-		raw, left = ", c.raw", maxSearched
+		left = maxSearched
+	} else {
+		search = ""
 	}
-	rows, err := f.tx.QueryContext(f.ctx, fmt.Sprintf(query, raw), args...)
+	rows, err := f.tx.QueryContext(f.ctx, fmt.Sprintf(query, search), args...)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
 	var ids []int64
-	for ; left > 0 && f.searched < maxSearchBytes && len(ids) < f.limit && rows.Next(); left-- {
+	for f.searched = 0; left > 0 && f.searched < maxSearchBytes && len(ids) < f.limit && rows.Next(); left-- {
 		id, ok, err := f.match(rows)
 		if err != nil {
 			return nil, err
@@ -233,26 +243,29 @@ func (f *finder) scan(query string, args ...any) ([]int64, error) {
 func (f *finder) match(rows *sql.Rows) (id int64, ok bool, err error) {
 	var typ, verdict any
 	var step Step
-	var received int64
-	var raw sql.RawBytes
-	columns := []any{&id, &typ, &step, &verdict, &received, &raw}
+	var received, request int64
+	var at place
+	var raws sql.RawBytes
+	columns := []any{&id, &typ, &step, &verdict, &received, &request, &at.start, &at.size, &raws}
 	if len(f.search) == 0 {
 		columns = columns[:5]
 	}
 	if err := rows.Scan(columns...); err != nil {
 		return 0, false, err
 	}
+	if len(f.search) > 0 && request != f.unpacker.request {
+		f.searched += f.unpacker.open(request, raws)
+	}
 	ok = received >= f.from && received < f.to &&
 		(f.types == 0 || typ == f.types) &&
 		(f.filter.Verdict != OK || verdict == int64(0)) &&
 		(f.filter.Step == Received || step == f.filter.Step) &&
-		(len(f.search) == 0 || f.contains(raw))
+		(len(f.search) == 0 || f.contains(f.unpacker.raw(at)))
 	return id, ok, nil
 }
 
 // contains reports whether the text searched for is in raw.
 func (f *finder) contains(raw []byte) bool {
-	f.searched += len(raw)
 	f.lower = f.lower[:0]
 	for _, c := range raw {
 		if c >= utf8.RuneSelf {
@@ -264,77 +277,4 @@ func (f *finder) contains(raw []byte) bool {
 		f.lower = append(f.lower, c)
 	}
 	return bytes.Contains(f.lower, f.search)
-}
-
-// loadCalls reads calls with their requests; ids are newest first, and so is the result.
-func loadCalls(ctx context.Context, tx *sql.Tx, ids []int64) ([]Stored, error) {
-	requests, err := loadRequests(ctx, tx, ids)
-	if err != nil {
-		return nil, err
-	}
-	rows, err := tx.QueryContext(ctx, `SELECT c.id, `+labelText("type")+`, `+labelText("event")+`, `+labelText("version")+`, `+verdictText+`,
-		c.step, c.assigned, c.message_id, c.reason, c.raw FROM calls c WHERE c.id IN (`+list(ids)+`) ORDER BY c.id DESC`)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	calls := make([]Stored, 0, len(ids))
-	for rows.Next() {
-		var c Call
-		if err := rows.Scan(&c.ID, &c.Type, &c.Event, &c.Version, &c.Verdict, &c.Step, &c.Assigned, &c.MessageID, &c.Reason, &c.Raw); err != nil {
-			return nil, err
-		}
-		for len(requests) > 1 && requests[0].id > c.ID {
-			requests = requests[1:]
-		}
-		calls = append(calls, Stored{c, requests[0].request})
-	}
-	return calls, rows.Err()
-}
-
-// labelText is the expression for a column that holds a label or a text.
-func labelText(column string) string {
-	return strings.ReplaceAll(`CASE typeof(c.X) WHEN 'text' THEN c.X ELSE coalesce((SELECT label FROM labels WHERE id = c.X), '') END`, "X", column)
-}
-
-var verdictText = strings.Replace(labelText("verdict"), "''", "'"+OK+"'", 1)
-
-// list writes ids for an IN.
-func list(ids []int64) string {
-	text := strings.Builder{}
-	for i, id := range ids {
-		if i > 0 {
-			text.WriteByte(',')
-		}
-		fmt.Fprint(&text, id)
-	}
-	return text.String()
-}
-
-// loaded is a request under its id, which is that of its first call.
-type loaded struct {
-	id      int64
-	request *Request
-}
-
-// loadRequests reads the requests of calls, newest first.
-func loadRequests(ctx context.Context, tx *sql.Tx, ids []int64) ([]loaded, error) {
-	rows, err := tx.QueryContext(ctx, `WITH call (id) AS (VALUES (`+strings.ReplaceAll(list(ids), ",", "),(")+`))
-		SELECT id, source, received_at, ip, user_agent, context, integrations, sent_at FROM requests
-		WHERE id IN (SELECT (SELECT r.id FROM requests r WHERE r.id <= call.id ORDER BY r.id DESC LIMIT 1) FROM call) ORDER BY id DESC`)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var requests []loaded
-	for rows.Next() {
-		var id, received int64
-		r := &Request{}
-		if err := rows.Scan(&id, &r.Source, &received, &r.IP, &r.UserAgent, &r.Context, &r.Integrations, &r.SentAt); err != nil {
-			return nil, err
-		}
-		r.ReceivedAt = time.UnixMilli(received).UTC()
-		requests = append(requests, loaded{id, r})
-	}
-	return requests, rows.Err()
 }

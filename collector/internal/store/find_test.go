@@ -73,7 +73,7 @@ func TestCallsPages(t *testing.T) {
 	sources := []int64{addSource(t, s, "web"), addSource(t, s, "shop")}
 	random := rand.New(rand.NewPCG(5, 6))
 	model := randomCalls(t, s, random, sources)
-	for i := range 20 {
+	for i := range size(9, 40) {
 		source, step := sources[i%2], store.Step(random.IntN(4))
 		filter := store.CallFilter{Limit: 20 + random.IntN(80), Step: step}
 		var want []string

@@ -1,4 +1,4 @@
-// Tests of a disk that is full, and has room again.
+// Tests of transactions that fail: a disk that is full, and has room again.
 
 package store_test
 
@@ -42,5 +42,32 @@ func TestFullDisk(t *testing.T) {
 		counts, err := s.Breakdown(t.Context(), web, store.Received, noon, noon.Add(time.Minute), store.ByEvent)
 		require.NoError(t, err)
 		require.Len(t, counts, 201)
+	})
+}
+
+// What a failed job or a failed step of pruning did is forgotten too.
+func TestFailedJob(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, dir string) {
+		clock := newClock()
+		s := open(t, store.Options{Dir: dir, Now: clock.now})
+		web := addSource(t, s, "web")
+		first := add(t, s, web, noon, track("0", "First"))
+		want := checkBytes(t, s)
+		require.NotZero(t, want)
+		require.NoError(t, s.Exec(t.Context(), `ALTER TABLE state RENAME TO hidden`)) // written last
+
+		require.ErrorContains(t, s.Reset(t.Context()), "state")
+		require.Equal(t, want, checkBytes(t, s))
+		clock.add(15 * 24 * time.Hour)
+		require.NoError(t, s.Prune(t.Context()))
+		require.Equal(t, want, checkBytes(t, s))
+		calls, err := s.Calls(t.Context(), web, store.CallFilter{})
+		require.NoError(t, err)
+		require.Equal(t, first[0], calls[0].Call)
+
+		require.NoError(t, s.Exec(t.Context(), `ALTER TABLE hidden RENAME TO state`))
+		require.NoError(t, s.Reset(t.Context()))
+		require.Zero(t, checkBytes(t, s))
 	})
 }

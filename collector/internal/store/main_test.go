@@ -33,6 +33,14 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// size is the short form's number, or under SOAK=1 the long one's.
+func size(short, long int) int {
+	if os.Getenv("SOAK") != "" {
+		return long
+	}
+	return short
+}
+
 // child adds requests from four goroutines and prints the messageIds of each
 // that it was acknowledged. It ends when its input does.
 func child(dir, run string) error {

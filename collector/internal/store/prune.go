@@ -12,9 +12,10 @@ import (
 const (
 	ledgerAge = 29 * 24 * time.Hour // two windows of two weeks, to compare, and a day for time zones
 
-	// The bounds of one step. In bytes it is more than a transaction adds, so
-	// that deleting keeps up with a full load, step for transaction.
+	// The bounds of one step. In calls and bytes it is more than a transaction
+	// adds, so that deleting keeps up with a full load, step for transaction.
 	stepRequests = 1000
+	stepCalls    = 2 * maxCalls
 	stepBytes    = 2 * maxBatch
 
 	vacuumPages = 500  // given back in one step
@@ -252,7 +253,7 @@ func (t *session) requests(query string, values ...driver.Value) ([]storedReques
 // deleteRequests deletes requests with their calls, as many as a step may, and
 // reports whether there may be more.
 func (w *writer) deleteRequests(t *session, old []storedRequest) (bool, error) {
-	size := int64(0)
+	calls, size := int64(0), int64(0)
 	for _, r := range old {
 		if err := t.exec(`DELETE FROM calls WHERE id >= ? AND id < ?`, r.id, r.id+r.calls); err != nil {
 			return false, err
@@ -261,7 +262,8 @@ func (w *writer) deleteRequests(t *session, old []storedRequest) (bool, error) {
 			return false, err
 		}
 		w.bytes -= r.bytes
-		if size += r.bytes; size >= stepBytes {
+		calls, size = calls+r.calls, size+r.bytes
+		if calls >= stepCalls || size >= stepBytes {
 			return true, nil
 		}
 	}

@@ -26,6 +26,11 @@ const version = 1
 // id+calls-1. So a call needs neither its request nor its source, and the only
 // index a call enters is the one for those that are not ok.
 //
+// The raw messages are in raws of the request (raws.go), its last column: who
+// does not ask for it does not read the pages it runs over to. A call's is the
+// part of size bytes from start on, unpacked. bytes of the request is what it
+// takes with its calls, roughly.
+//
 // Type, event, version and verdict of a call are ids of labels, or the text
 // itself where no label is equal to it. Label 0 is "", of a verdict "ok".
 const schema = `
@@ -50,7 +55,8 @@ CREATE TABLE requests (
 	user_agent TEXT NOT NULL,
 	context BLOB,
 	integrations BLOB,
-	sent_at BLOB
+	sent_at BLOB,
+	raws BLOB NOT NULL
 ) STRICT;
 CREATE INDEX requests_source ON requests (source);
 CREATE INDEX requests_received_at ON requests (received_at);
@@ -64,7 +70,8 @@ CREATE TABLE calls (
 	assigned INTEGER NOT NULL,
 	message_id TEXT NOT NULL,
 	reason TEXT NOT NULL,
-	raw BLOB
+	start INTEGER NOT NULL,
+	size INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX calls_verdict ON calls (verdict) WHERE verdict <> 0;
 CREATE TABLE labels (
@@ -120,6 +127,7 @@ INSERT INTO state VALUES (1, 0);
 type database struct {
 	path   string  // of the database file, or Memory
 	writes *sql.DB // one connection
+	copies *sql.DB // one, for checkpoints; nil in memory
 	reads  *sql.DB // a few; in memory the same as writes
 	lock   *sql.DB // holds the lock on the directory; nil in memory
 }
@@ -151,7 +159,8 @@ func openDatabase(ctx context.Context, dir string) (*database, error) {
 	}
 	// auto_vacuum counts only before the first table, journal_mode after it.
 	db.writes = openPool(fileURI(db.path, "auto_vacuum(incremental)", "journal_mode(wal)", "synchronous(normal)",
-		"busy_timeout(1000)", "wal_autocheckpoint(4000)", "journal_size_limit(67108864)", "cache_size(-32000)"), 1)
+		"busy_timeout(1000)", "wal_autocheckpoint(0)", "journal_size_limit(33554432)", "cache_size(-32000)"), 1)
+	db.copies = openPool(fileURI(db.path, "synchronous(normal)"), 1)
 	db.reads = openPool(fileURI(db.path, "busy_timeout(5000)", "query_only(1)", "cache_size(-16000)"), 4)
 	if err := db.migrate(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("store: open %s: %w", db.path, db.explain(err)), db.close())
@@ -224,6 +233,9 @@ func (db *database) migrate(ctx context.Context) error {
 
 func (db *database) close() error {
 	var errs []error
+	if db.copies != nil {
+		errs = append(errs, db.copies.Close())
+	}
 	if db.reads != nil && db.reads != db.writes {
 		errs = append(errs, db.reads.Close())
 	}

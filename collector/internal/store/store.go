@@ -9,6 +9,7 @@
 //     overview reads; its cost does not grow with the number of calls stored.
 //   - Raw calls are kept by age and by size, the ledger for four weeks and a day.
 //   - A messageId counts once in 24 hours, over all sources.
+//   - The raw messages of a request are compressed together, by who calls Add.
 //   - One goroutine writes; readers have connections of their own and see the
 //     state of the last commit. In memory they take turns with the writer.
 //
@@ -43,7 +44,7 @@ var (
 type Options struct {
 	Dir      string           // a directory, made if need be with mode 0700; "" or Memory for none
 	MaxAge   time.Duration    // of raw calls; 0 is 14 days
-	MaxBytes int64            // of raw calls and their envelopes, as they came; 0 is 1 GiB
+	MaxBytes int64            // of raw calls as they are stored, packed, with their rows; 0 is 1 GiB
 	Now      func() time.Time // nil is time.Now
 	Logger   *slog.Logger     // nil is silence
 }
@@ -72,6 +73,7 @@ func (o Options) withDefaults() Options {
 type Store struct {
 	reads  *sql.DB // in memory the same as the writer's
 	writer *writer
+	packer *packer
 
 	closing   chan struct{} // closed by the first Close
 	closeOnce sync.Once
@@ -85,6 +87,10 @@ type Store struct {
 // or of a newer version.
 func Open(ctx context.Context, options Options) (*Store, error) {
 	options = options.withDefaults()
+	packer, err := newPacker()
+	if err != nil {
+		return nil, fmt.Errorf("store: open: %w", err)
+	}
 	db, err := openDatabase(ctx, options.Dir)
 	if err != nil {
 		return nil, err
@@ -96,6 +102,7 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 	s := &Store{
 		reads:   db.reads,
 		writer:  w,
+		packer:  packer,
 		closing: make(chan struct{}),
 		closed:  make(chan struct{}),
 	}

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"sync"
 	"time"
 )
@@ -17,12 +16,9 @@ import (
 // callers waiting.
 const (
 	maxRequests = 64
-	maxBatch    = 4 << 20 // bytes of raw calls
+	maxCalls    = 5000
+	maxBatch    = 4 << 20 // bytes as stored
 )
-
-// walBytes is how long the write-ahead log gets before readers are waited for:
-// four times what SQLite lets it grow to when there are none.
-const walBytes = 64 << 20
 
 // maintenance is how often the writer looks for what has become too old.
 const maintenance = time.Minute
@@ -34,35 +30,34 @@ type writer struct {
 	db       *database
 	now      func() time.Time
 	log      *slog.Logger
-	logBytes int64 // walBytes
 	maxAge   time.Duration
 	maxBytes int64
 
 	adds chan *addition
 	jobs chan *job
 
-	session *session
-	sources map[int64]bool
-	labels  *labels
-	dedup   *dedup
-	tally   *tally
-	state                // as committed
-	gate    sync.RWMutex // held by readers, and against them
-	logNext int64        // the length of the write-ahead log at which emptying it is tried again
-	prune   prune        // what is left to do of the maintenance under way
+	session     *session
+	sources     map[int64]bool
+	labels      *labels
+	dedup       *dedup
+	tally       *tally
+	state                    // as committed
+	gate        sync.RWMutex // held by readers, and against them
+	checkpoints checkpoints
+	prune       prune // what is left to do of the maintenance under way
 }
 
 // state is the row of the table state.
 type state struct {
 	next  int64 // the id of the next call
-	bytes int64 // of raw calls and envelopes stored
+	bytes int64 // that requests and calls take
 }
 
 // addition is a request on its way in.
 type addition struct {
 	request      *Request
 	fingerprints []uint64 // of its calls; 0 for those that cannot be duplicates
-	bytes        int
+	raws         []byte   // of its calls, packed
 	done         chan error
 }
 
@@ -76,13 +71,14 @@ type job struct {
 // newWriter makes a writer that knows what the database remembers.
 func newWriter(ctx context.Context, db *database, o Options) (*writer, error) {
 	w := &writer{
-		db: db, now: o.Now, log: o.Logger, logBytes: walBytes, maxAge: o.MaxAge, maxBytes: o.MaxBytes,
-		adds:    make(chan *addition),
-		jobs:    make(chan *job),
-		sources: map[int64]bool{},
-		labels:  newLabels(),
-		dedup:   newDedup(dedupLimit),
-		tally:   newTally(),
+		db: db, now: o.Now, log: o.Logger, maxAge: o.MaxAge, maxBytes: o.MaxBytes,
+		adds:        make(chan *addition),
+		jobs:        make(chan *job),
+		sources:     map[int64]bool{},
+		labels:      newLabels(),
+		dedup:       newDedup(dedupLimit),
+		tally:       newTally(),
+		checkpoints: checkpoints{start: checkpointPages, rest: restPages, limit: maxLogPages},
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -110,8 +106,9 @@ func (w *writer) load(t *session) error {
 	)
 }
 
-// end gives back the statements.
+// end waits for the background and gives back the statements.
 func (w *writer) end() {
+	w.checkpoints.copies.Wait()
 	if w.session != nil {
 		w.session.close()
 	}
@@ -135,7 +132,6 @@ func (w *writer) run(closing <-chan struct{}) {
 			return
 		case a := <-w.adds:
 			w.add(w.gather(a))
-			w.boundWAL()
 		case j := <-w.jobs:
 			j.done <- w.perform(j)
 		case <-ticker.C:
@@ -143,47 +139,24 @@ func (w *writer) run(closing <-chan struct{}) {
 		case <-backlog:
 			w.pruneStep()
 		}
+		w.checkpoint()
 	}
 }
 
 // gather takes what has queued behind first, up to the bounds of a transaction.
 func (w *writer) gather(first *addition) []*addition {
 	batch := []*addition{first}
-	for size := first.bytes; len(batch) < maxRequests && size < maxBatch; {
+	for calls, size := len(first.request.Calls), first.bytes(); len(batch) < maxRequests && calls < maxCalls && size < maxBatch; {
 		select {
 		case a := <-w.adds:
 			batch = append(batch, a)
-			size += a.bytes
+			calls += len(a.request.Calls)
+			size += a.bytes()
 		default:
 			return batch
 		}
 	}
 	return batch
-}
-
-// boundWAL empties the write-ahead log when it has grown too long. SQLite does so
-// by itself, but only in a moment when nobody reads, which may never come. Here
-// new readers wait at the gate until those before them are done. A reader of
-// another process is waited for up to the busy timeout, and again only when the
-// log has grown as much again.
-func (w *writer) boundWAL() {
-	if w.db.path == Memory {
-		return
-	}
-	log, err := os.Stat(w.db.path + "-wal")
-	switch {
-	case err != nil, log.Size() < w.logBytes:
-		w.logNext = 0
-		return
-	case log.Size() < w.logNext:
-		return
-	}
-	w.gate.Lock()
-	defer w.gate.Unlock()
-	if err := w.use(func(t *session) error { return t.exec(`PRAGMA wal_checkpoint(TRUNCATE)`) }); err != nil {
-		w.log.Warn("store: cannot empty the write-ahead log, will try again", "err", err)
-	}
-	w.logNext = log.Size() + w.logBytes
 }
 
 // use runs f with the writer's session. In memory it waits for the readers.
