@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,14 +28,21 @@ var at = time.Date(2026, 3, 4, 5, 6, 7, 800_000_000, time.UTC)
 type bench struct {
 	*testing.T
 	*collector.Collector
-	now time.Time
+	clock atomic.Int64 // nanoseconds of Unix time; the collector reads it on goroutines of its own
 }
+
+// move sets the clock.
+func (b *bench) move(to time.Time) { b.clock.Store(to.UnixNano()) }
+
+// now is what the clock says.
+func (b *bench) now() time.Time { return time.Unix(0, b.clock.Load()).UTC() }
 
 func newBench(t *testing.T, o collector.Options) *bench {
 	t.Helper()
-	b := &bench{T: t, now: at}
+	b := &bench{T: t}
+	b.move(at)
 	if o.Now == nil {
-		o.Now = func() time.Time { return b.now }
+		o.Now = b.now
 	}
 	c, err := collector.New(&o)
 	require.NoError(t, err)
@@ -314,7 +322,7 @@ func TestEnvelopeAndClock(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, collector.Options{})
 	// The vector of the spec: track.md, "timestamp".
-	b.now = time.Date(2015, 2, 23, 19, 11, 1, 266e6, time.UTC)
+	b.move(time.Date(2015, 2, 23, 19, 11, 1, 266e6, time.UTC))
 	b.send("/v1/batch", `{"context":{"library":{"name":"lib"},"app":{"version":"1.0"}},"integrations":{"All":false},"sentAt":"2015-02-23T19:11:01.169Z",
 		"batch":[{"type":"track","userId":"u","event":"E","messageId":"m","timestamp":"2015-02-23T19:11:01.152Z","context":{"app":{"version":"2.0"}}}]}`, "Authorization", basic)
 	got := b.calls("WRITEKEY1")[0]
@@ -342,7 +350,7 @@ func TestDuplicates(t *testing.T) {
 	require.Equal(t, 1, b.overview("WRITEKEY1").Received)
 	require.Equal(t, 1, b.overview("WRITEKEY1").Duplicates)
 
-	b.now = b.now.Add(25 * time.Hour)
+	b.move(at.Add(25 * time.Hour))
 	b.send("/v1/track", once, "Authorization", basic)
 	require.Len(t, b.calls("WRITEKEY1"), 2)
 
@@ -363,7 +371,7 @@ func TestRateLimit(t *testing.T) {
 	require.Equal(t, "1", w.Header().Get("Retry-After"))
 	require.Equal(t, "1", w.Header().Get("X-RateLimit-Reset"))
 	b.send("/v1/track", `{"userId":"u","event":"E","writeKey":"another"}`)
-	b.now = b.now.Add(500 * time.Millisecond)
+	b.move(at.Add(500 * time.Millisecond))
 	b.send("/v1/track", body, "Authorization", basic)
 	require.Len(t, b.calls("WRITEKEY1"), 3)
 }

@@ -119,6 +119,10 @@ func plainFaults() []fault {
 		if faults[i].class == failed {
 			faults[i].err = &answer
 		}
+		// A complete answer before the end: the connection may be used again first.
+		if faults[i].name == "redirect loop" {
+			faults[i].cross = true
+		}
 	}
 	return faults
 }

@@ -16,13 +16,13 @@ import (
 
 // How far back calls are looked through for one page of them.
 const (
-	maxScanned     = 100_000
+	maxScanned     = 50_000
 	maxSearched    = 20_000   // with a text to search for
 	maxSearchBytes = 32 << 20 // likewise, of raw messages of all requests that are unpacked
 )
 
 // Calls returns the calls of a source that pass the filter, newest first. It
-// looks through the newest 100 000 calls within From, To and Before at most; a
+// looks through the newest 50 000 calls within From, To and Before at most; a
 // filter by a verdict or step other than OK and Eligible looks at such calls
 // only. When it searches for a text it is 20 000 calls, of requests with 32 MiB
 // of raw messages. Searching compares letters without case, over the bytes as

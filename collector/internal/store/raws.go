@@ -31,9 +31,9 @@ const (
 	// damaged blob cannot claim more when it is read.
 	maxRaws = 32 << 20
 
-	// maxPacking and maxUnpacking are how many do so at once. Two pack a million
-	// messages a second, ten times what the writer takes; there are four
-	// connections to read on.
+	// maxPacking and maxUnpacking are how many do so at once. Two pack more than a
+	// million messages a second, several times what the writer takes; there are
+	// four connections to read on.
 	maxPacking   = 2
 	maxUnpacking = 4
 
