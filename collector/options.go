@@ -51,8 +51,9 @@ type Options struct {
 	RateLimit int
 
 	// MaxAge and MaxBytes bound the raw calls that are kept: those received longer
-	// ago, and the oldest of more bytes than this, are deleted. The numbers of the
-	// Overview outlive them. 0 is DefaultMaxAge, DefaultMaxBytes.
+	// ago, and the oldest when they take more bytes than this in the database, where
+	// the messages of a request are compressed together, are deleted. The numbers of
+	// the Overview outlive them. 0 is DefaultMaxAge, DefaultMaxBytes.
 	MaxAge   time.Duration
 	MaxBytes int64
 
