@@ -7,6 +7,7 @@ import (
 	gz "compress/gzip"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -411,6 +412,14 @@ func TestUnknownKeyMakesASource(t *testing.T) {
 		require.Equal(t, "k", list.Sources[1].WriteKey)
 		require.NotContains(t, list.Sources[1].ID, "k-", "an address does not tell the key")
 	}
+
+	b := newBench(t, collector.Options{})
+	for _, key := range []string{"one", "two", "three"} {
+		b.send("/v1/track", `{"userId":"u","event":"E","writeKey":"`+key+`"}`)
+	}
+	var list struct{ Sources []struct{ Name string } }
+	b.get("/api/sources", &list)
+	require.Equal(t, "[{Default} {New HTTP API} {New HTTP API 2} {New HTTP API 3}]", fmt.Sprint(list.Sources))
 }
 
 func TestDisabledAndFiltered(t *testing.T) {

@@ -5,6 +5,7 @@ package collector
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"strings"
@@ -29,7 +30,7 @@ func (c *Collector) sourceOf(ctx context.Context, arrived arrival, req *ingest.R
 		return src, found, nil
 	}
 	t := guess(arrived, req)
-	src, err := c.sources.Create(ctx, "New "+strings.ToLower(t.Label()), t, key)
+	src, err := c.sources.Create(ctx, c.newName(t), t, key)
 	if bad := (*sources.Error)(nil); errors.As(err, &bad) {
 		if again, found := c.sources.ByKey(key); found { // another request made it meanwhile
 			return again, true, nil
@@ -42,6 +43,20 @@ func (c *Collector) sourceOf(ctx context.Context, arrived arrival, req *ingest.R
 		c.options.Logger.Info("a call under an unknown write key made a source", "source", src.Slug)
 	}
 	return src, err == nil, err
+}
+
+// newName names a source that nobody has named: "New HTTP API", "New HTTP API 2".
+func (c *Collector) newName(t sources.Type) string {
+	taken := make(map[string]bool)
+	for _, src := range c.sources.List() {
+		taken[src.Name] = true
+	}
+	first := "New " + t.Label()
+	name := first
+	for n := 2; taken[name]; n++ {
+		name = fmt.Sprintf("%s %d", first, n)
+	}
+	return name
 }
 
 // guess tells the type of a source from the first that it sends.

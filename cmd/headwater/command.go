@@ -55,7 +55,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	ended := false // by --help, which kong answers itself
 	parser, err := kong.New(&line,
 		kong.Name("headwater"),
-		kong.Description("Send customer data to Segment's Tracking API, or to any server that speaks it."),
+		kong.Description("Send customer data to Segment's Tracking API or any server that speaks it, or run such a server."),
 		kong.Writers(out, errs),
 		kong.Exit(func(int) { ended = true }),
 	)

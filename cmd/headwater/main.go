@@ -1,5 +1,6 @@
-// Command headwater sends calls to the Tracking API from a shell.
+// Command headwater sends calls to the Tracking API from a shell, and receives them.
 //
+// headwater collect runs a Tracking API of your own, with a page to see what came.
 // headwater import sends files of calls, one JSON object a line, and can go on
 // where it was stopped; headwater send sends one call; headwater e2e plays what a
 // black-box suite asks for. See README.md.
