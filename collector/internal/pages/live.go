@@ -43,20 +43,20 @@ func (s *site) live(w http.ResponseWriter, r *http.Request, src sources.Source) 
 	defer cancel()
 
 	out := &stream{w: w, control: http.NewResponseController(w), every: pushEvery}
+	out.write = func(rows []Row, missed int) error { return s.sendRows(out, r, src, rows, missed) }
+	f.Limit = maxPush
 	if q.Has("ping") {
 		out.every = pingEvery
 		out.write = func([]Row, int) error { return out.send("event: ping\ndata:\n\n") }
-	} else {
-		out.write = func(rows []Row, missed int) error { return s.sendRows(out, r, src, rows, missed) }
-		// Subscribed first, so that between the page and the stream nothing is lost.
-		f.Limit = maxPush
-		rows, err := s.Rows(r.Context(), src.ID, f)
-		if err != nil {
-			s.fail(w, r, err)
-			return
-		}
-		out.add(newer(rows, lastSeen(r)))
+		f.Limit = 1
 	}
+	// Subscribed first, so that between the page and the stream nothing is lost.
+	rows, err := s.Rows(r.Context(), src.ID, f)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	out.add(newer(rows, lastSeen(r)))
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no") // a proxy must not wait for more
 	if r.Method == http.MethodHead {

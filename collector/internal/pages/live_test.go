@@ -140,17 +140,33 @@ func TestStreamIsASampleUnderLoad(t *testing.T) {
 func TestStreamSaysOnlyThatThereIsNews(t *testing.T) {
 	t.Parallel()
 	f := newFake()
-	events, _ := listen(t, f, "?ping=1", "")
+	events, _ := listen(t, f, "?ping=1&after=1000000", "")
 	f.arrive(track(50, "Event", "user"))
 	e := next(t, events)
 	require.Equal(t, "ping", e.name)
 	require.Empty(t, strings.TrimSpace(e.data))
 }
 
+// What comes while a page is on its way is news to its stream, and nothing else is.
+func TestNewsBetweenThePageAndItsStream(t *testing.T) {
+	t.Parallel()
+	f := &fake{now: time.Now, sources: newFake().sources}
+	f.arrive(track(1, "Seen", "user"))
+	events, _ := listen(t, f, "?ping=1&after=1", "")
+	f.close()
+	_, open := <-events
+	require.False(t, open, "the page knew it")
+
+	f = &fake{now: time.Now, sources: newFake().sources}
+	f.arrive(track(1, "Seen", "user"), track(2, "Missed", "user"))
+	events, _ = listen(t, f, "?ping=1&after=1", "")
+	require.Equal(t, "ping", next(t, events).name)
+}
+
 func TestStreamEndsWithTheCollector(t *testing.T) {
 	t.Parallel()
 	f := newFake()
-	events, _ := listen(t, f, "?ping=1", "")
+	events, _ := listen(t, f, "?ping=1&after=1000000", "")
 	f.close()
 	select {
 	case _, open := <-events:

@@ -32,6 +32,8 @@ type overviewPage struct {
 	Chart       chart
 	Duplicates  int
 	Collections []store.Collection
+
+	Newest int64 // the id of the latest call, after which the stream begins
 }
 
 // asked is what the address of an Overview says.
@@ -103,6 +105,15 @@ func (s *site) overview(w http.ResponseWriter, r *http.Request, src sources.Sour
 		page.Asked.From, page.Asked.To = "", ""
 	}
 
+	// Asked for before the numbers: what comes in between is news to the stream.
+	newest, err := s.Rows(r.Context(), src.ID, store.CallFilter{Limit: 1})
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	for _, row := range newest {
+		page.Newest = row.ID
+	}
 	step := stepNamed(a.Step)
 	o, err := s.Overview(r.Context(), src.ID, window, step)
 	if err != nil {
