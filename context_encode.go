@@ -31,7 +31,7 @@ func appendContext(b []byte, lim bounds, layers ...*Context) ([]byte, error) {
 		if err != nil {
 			return b, err
 		}
-		Library{Name: libraryName, Version: Version}.member(&w, "library")
+		w.library()
 		w.keys(append(maps[:0], merged), noKey)
 	case len(given) == 1:
 		w.fields(given[0], given)
@@ -169,29 +169,53 @@ func (c *Context) extraMap() map[string]any    { return c.Extra }
 func (c *Context) traitsMap() map[string]any   { return c.Traits }
 func (c *Context) campaignMap() map[string]any { return c.Campaign.Extra }
 
+// library writes the member that every context has.
+func (w *contextWriter) library() {
+	if w.err == nil {
+		w.b = append(w.b, `"library":{"name":"`+libraryName+`","version":"`+Version+`"},`...)
+	}
+}
+
 // fields writes the fields of c; what is a map in them comes from the layers. It
-// skips Extra.
+// skips Extra. Most objects are not there most of the time: to ask first costs
+// less than to write one and take it back.
 func (w *contextWriter) fields(c *Context, layers []*Context) {
 	w.bool("active", c.Active)
-	c.App.member(w, "app")
+	if c.App != (App{}) {
+		c.App.member(w, "app")
+	}
 	c.Campaign.member(w, "campaign", layers)
 	w.text("channel", c.Channel)
 	c.Consent.member(w, "consent", layers)
-	c.Device.member(w, "device")
+	if c.Device != (Device{}) {
+		c.Device.member(w, "device")
+	}
 	if c.Direct {
 		w.bool("direct", &c.Direct)
 	}
 	w.list("externalIds", len(c.ExternalIDs), func(i int) { c.ExternalIDs[i].members(w) })
 	w.text("groupId", c.GroupID)
 	w.text("ip", c.IP)
-	Library{Name: libraryName, Version: Version}.member(w, "library")
+	w.library()
 	w.text("locale", c.Locale)
-	c.Location.member(w, "location")
-	c.Network.member(w, "network")
-	c.OS.member(w, "os")
-	c.Page.member(w, "page")
-	c.Referrer.member(w, "referrer")
-	c.Screen.member(w, "screen")
+	if c.Location != (Location{}) {
+		c.Location.member(w, "location")
+	}
+	if c.Network != (Network{}) {
+		c.Network.member(w, "network")
+	}
+	if c.OS != (OS{}) {
+		c.OS.member(w, "os")
+	}
+	if c.Page != (PageInfo{}) {
+		c.Page.member(w, "page")
+	}
+	if c.Referrer != (Referrer{}) {
+		c.Referrer.member(w, "referrer")
+	}
+	if c.Screen != (ScreenInfo{}) {
+		c.Screen.member(w, "screen")
+	}
 	w.text("timezone", c.Timezone)
 	w.traits(layers)
 	w.text("userAgent", c.UserAgent)
@@ -295,13 +319,6 @@ func (e ExternalID) members(w *contextWriter) {
 	w.text("encoding", e.Encoding)
 	w.text("id", e.ID)
 	w.text("type", e.Type)
-}
-
-func (l Library) member(w *contextWriter, name string) {
-	at := w.open(name)
-	w.text("name", l.Name)
-	w.text("version", l.Version)
-	w.close(at, name)
 }
 
 func (l Location) member(w *contextWriter, name string) {

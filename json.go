@@ -75,7 +75,7 @@ func under(err error, key string) error {
 }
 
 // appendValue appends any Go value as encoding/json would, with four differences:
-// <, > and & stay as they are, keys of a map come in no order, an error becomes its
+// <, > and & stay as they are, keys of a large map come in no order, an error becomes its
 // Error text instead of {}, and a Fields inside a value becomes its object.
 //
 // Values that calls are made of are written without reflection or allocation; all
@@ -252,9 +252,13 @@ func appendMap(b []byte, m map[string]any, lim bounds) ([]byte, error) {
 	return appendMembers(b, m, lim, appendValue)
 }
 
-// appendMembers appends an object, one member by one; keys come in the map's own
-// order, because no reader of JSON may depend on another and sorting would cost
-// more than the rest.
+// ordered is how many members an object made of a map may have to be put in order.
+const ordered = 16
+
+// appendMembers appends an object, one member by one. No reader of JSON may depend on
+// the order of keys, but gzip does: the same keys in the same order make a batch a
+// tenth smaller, and compressing it costs less than ordering a few keys does. Many
+// keys come in the map's own order.
 func appendMembers[T any](b []byte, m map[string]T, lim bounds, one func([]byte, T, bounds) ([]byte, error)) ([]byte, error) {
 	if m == nil {
 		return append(b, "null"...), nil
@@ -264,17 +268,60 @@ func appendMembers[T any](b []byte, m map[string]T, lim bounds, one func([]byte,
 		return b, err
 	}
 	b = append(b, '{')
-	for key, v := range m {
-		if lim.exceeded(b, len(key)) {
-			return b, ErrMessageTooLarge
+	if len(m) <= ordered {
+		b, err = appendOrdered(b, m, lim, one)
+	} else {
+		for key, v := range m {
+			if b, err = appendPair(b, key, v, lim, one); err != nil {
+				break
+			}
 		}
-		b = append(appendString(b, key), ':')
-		if b, err = one(b, v, lim); err != nil {
-			return b, under(err, key)
-		}
-		b = append(b, ',')
+	}
+	if err != nil {
+		return b, err
 	}
 	return closeObject(b), nil
+}
+
+// appendOrdered appends the members of a small map, by key.
+func appendOrdered[T any](b []byte, m map[string]T, lim bounds, one func([]byte, T, bounds) ([]byte, error)) ([]byte, error) {
+	var members [ordered]struct {
+		key   string
+		value T
+	}
+	var order [ordered]uint8 // of members; moving these is cheaper
+	n := 0
+	for key, v := range m {
+		if n == ordered {
+			break // it grows while it is read, which its owner must not let it
+		}
+		members[n].key, members[n].value = key, v
+		at := n
+		for ; at > 0 && members[order[at-1]].key > key; at-- {
+			order[at] = order[at-1]
+		}
+		order[at] = uint8(n)
+		n++
+	}
+	var err error
+	for _, i := range order[:n] {
+		if b, err = appendPair(b, members[i].key, members[i].value, lim, one); err != nil {
+			return b, err
+		}
+	}
+	return b, nil
+}
+
+// appendPair appends one member and a comma.
+func appendPair[T any](b []byte, key string, v T, lim bounds, one func([]byte, T, bounds) ([]byte, error)) ([]byte, error) {
+	if lim.exceeded(b, len(key)) {
+		return b, ErrMessageTooLarge
+	}
+	b, err := one(append(appendString(b, key), ':'), v, lim)
+	if err != nil {
+		return b, under(err, key)
+	}
+	return append(b, ','), nil
 }
 
 // closeObject ends an object each of whose members left a comma behind.

@@ -18,7 +18,7 @@ func appendString(b []byte, s string) []byte {
 	const hex = "0123456789abcdef"
 	b = append(b, '"')
 	start := 0 // s[start:i] is still to be copied
-	for i := 0; i < len(s); {
+	for i := plain(s); i < len(s); {
 		c := s[i]
 		if c >= ' ' && c < utf8.RuneSelf && c != '"' && c != '\\' {
 			i++
@@ -57,6 +57,24 @@ func appendString(b []byte, s string) []byte {
 	return append(b, '"')
 }
 
+// plain returns how many bytes from the start of s are known to need no escape. It
+// looks at eight at a time, since nearly all strings need none anywhere.
+func plain(s string) int {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	i := 0
+	for ; i+8 <= len(s); i += 8 {
+		w := uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
+			uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56
+		quote, slash := w^('"'*ones), w^('\\'*ones)
+		// A byte's high bit is set where the byte is no ASCII, below ' ', a quote or a
+		// backslash; a borrow may also set it in a byte above such a one.
+		if (w|(w-' '*ones)|(quote-ones)&^quote|(slash-ones)&^slash)&highs != 0 {
+			break
+		}
+	}
+	return i
+}
+
 // appendTime appends t quoted, RFC 3339 with nanoseconds, as encoding/json does. A
 // year outside 0..9999 or a zone of 24 hours and more is a *FieldError.
 func appendTime(b []byte, t time.Time) ([]byte, error) {
@@ -81,6 +99,11 @@ func appendFloat(b []byte, f float64, bits int) ([]byte, error) {
 	if math.IsInf(f, 0) {
 		return b, &FieldError{Reason: "infinity is not a JSON number"}
 	}
+	if bits == 64 { // the digits of a float32 may be fewer than those of its value
+		if out, ok := appendCents(b, f); ok {
+			return out, nil
+		}
+	}
 	format := byte('f')
 	if abs := math.Abs(f); abs != 0 {
 		if bits == 64 && (abs < 1e-6 || abs >= 1e21) ||
@@ -94,6 +117,32 @@ func appendFloat(b []byte, f float64, bits int) ([]byte, error) {
 		b = b[:n-1]
 	}
 	return b, nil
+}
+
+// appendCents appends a number with at most two decimals, as amounts of money and
+// counts are: several times faster than finding the shortest digits of any float. A
+// decimal of at most 15 digits is the only one so short that reads back to its float,
+// so without its last zeros it is the shortest. It returns false for other numbers.
+func appendCents(b []byte, f float64) ([]byte, bool) {
+	const most = 1e13 // 15 digits with the decimals
+	if !(f > -most && f < most) || f == 0 {
+		return b, false // 0 has a sign
+	}
+	cents := int64(math.Round(f * 100))
+	if float64(cents)/100 != f {
+		return b, false
+	}
+	if cents < 0 {
+		b, cents = append(b, '-'), -cents
+	}
+	b = strconv.AppendInt(b, cents/100, 10)
+	switch tens, ones := byte(cents/10%10), byte(cents%10); {
+	case ones != 0:
+		b = append(b, '.', '0'+tens, '0'+ones)
+	case tens != 0:
+		b = append(b, '.', '0'+tens)
+	}
+	return b, true
 }
 
 // appendNumber appends the digits of n as they are. "" is 0, as in encoding/json.
