@@ -59,6 +59,14 @@ reliability: ## Run the long forms and write RELIABILITY.md from what they measu
 load: ## Run the long forms of the collector's load, kill and abuse tests
 	SOAK=1 go test -count=1 -timeout 60m -v -run '^Test(Load|Millions|Kill|Abuse)' ./collector
 
+.PHONY: bench
+bench: ## Measure the client beside the floor and other libraries and write benchmarks/RESULTS.md; takes some five minutes
+	go run ./benchmarks -out benchmarks/RESULTS.md
+
+.PHONY: bench-scale
+bench-scale: ## Measure the client from 100 000 to 10 000 000 events and from 1 to 8 goroutines and write benchmarks/SCALE.md
+	go run ./benchmarks -scale -rounds 3 -out benchmarks/SCALE.md
+
 .PHONY: law
 law: ## Check the import law (importlaw_test.go)
 	go test -run '^TestImportLaw' .
