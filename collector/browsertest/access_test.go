@@ -117,19 +117,30 @@ func TestEveryPageIsForEveryone(t *testing.T) {
 	}
 }
 
-// requireNames sees that everything that can be used has a name to call it by.
+// requireNames sees that everything that can be used has a name to call it by. The
+// browser works names out after a page has settled.
 func requireNames(b *tab) {
+	b.Helper()
+	var nameless []string
+	if !eventually(patience, func() bool { nameless = withoutName(b); return len(nameless) == 0 }) {
+		require.FailNow(b, "without a name: "+strings.Join(nameless, ", "), b.describe())
+	}
+}
+
+// withoutName are the roles of what can be used and has no name.
+func withoutName(b *tab) (roles []string) {
 	b.Helper()
 	used := []string{"button", "link", "textbox", "searchbox", "combobox", "radio", "checkbox", "tab", "image", "img", "DisclosureTriangle", "navigation", "dialog", "Date"}
 	for _, node := range tree(b) {
 		if node.Ignored || node.Role == nil {
 			continue
 		}
-		if role := strings.Trim(string(node.Role.Value), `"`); slices.Contains(used, role) {
-			require.NotNil(b, node.Name, "a %s without a name", role)
-			require.NotEqual(b, `""`, string(node.Name.Value), "a %s without a name", role)
+		role := strings.Trim(string(node.Role.Value), `"`)
+		if slices.Contains(used, role) && (node.Name == nil || string(node.Name.Value) == `""`) {
+			roles = append(roles, role)
 		}
 	}
+	return roles
 }
 
 // tree is what a screen reader is told of a page.
