@@ -339,6 +339,28 @@ func TestEnvelopeAndClock(t *testing.T) {
 	require.Equal(t, "2.0", b.overview("WRITEKEY1").ByVersion[0].Version)
 }
 
+// A browser's calls get its address; of a server's calls those that ask for it.
+func TestWhoseAddressIsFilledIn(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, collector.Options{})
+	const body = `{"batch":[{"type":"page","userId":"plain"},{"type":"page","userId":"asks","context":{"direct":true}},
+		{"type":"page","userId":"has its own","context":{"direct":true,"ip":"::1"}}]}`
+	addresses := func(path string) (got []any) {
+		r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
+		r.RemoteAddr = "203.0.113.7:4711"
+		r.Header.Set("Authorization", basic)
+		r.Header.Set("User-Agent", "Browser/1.0")
+		require.Equal(t, http.StatusOK, b.do(r).Code)
+		for _, c := range b.calls("WRITEKEY1", "limit=3") {
+			context, _ := c.Raw["context"].(map[string]any)
+			got = append([]any{context["ip"]}, got...)
+		}
+		return got
+	}
+	require.Equal(t, []any{nil, "203.0.113.7", "::1"}, addresses("/v1/batch"))
+	require.Equal(t, []any{"203.0.113.7", "203.0.113.7", "::1"}, addresses("/v1/b"))
+}
+
 func TestDuplicates(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, collector.Options{})

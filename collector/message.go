@@ -17,15 +17,16 @@ func message(s store.Stored) map[string]any {
 		Type: s.Type, MessageID: s.MessageID, Raw: s.Raw, ReceivedAt: s.Request.ReceivedAt,
 		Envelope: &ingest.Envelope{Context: s.Request.Context, Integrations: s.Request.Integrations, SentAt: s.Request.SentAt},
 	}
+	m := in.Message()
+	if m == nil {
+		return map[string]any{"message": json.RawMessage(s.Raw)}
+	}
 	// A user agent is kept of users' own programs only: their calls all get it, and
 	// the address. Of a server's calls those get the address that ask for it.
-	if s.Request.UserAgent != "" || s.Request.IP != "" && asksForIP(in.Message()) {
-		in.Origin = ingest.Origin{IP: s.Request.IP, UserAgent: s.Request.UserAgent}
+	if s.Request.UserAgent != "" || asksForIP(m) {
+		ingest.Origin{IP: s.Request.IP, UserAgent: s.Request.UserAgent}.Fill(m)
 	}
-	if m := in.Message(); m != nil {
-		return m
-	}
-	return map[string]any{"message": json.RawMessage(s.Raw)}
+	return m
 }
 
 // asksForIP: Tracking API, "Collecting IP Address".

@@ -42,19 +42,12 @@ type Call struct {
 	// Envelope is what the batch says for all its messages, one for all its calls;
 	// nil in a request for a single call.
 	Envelope *Envelope
-
-	// Origin is the sender as the connection shows it. Decode leaves it zero; who
-	// sets it has Message fill it in.
-	Origin Origin
 }
 
 // Envelope is what a batch says for all its messages, as it stood in the body,
 // with which it shares memory; a member is nil when it was missing. It is for
 // reading only.
 type Envelope struct{ Context, Integrations, SentAt json.RawMessage }
-
-// Origin is what a connection tells of who sent a call; "" is not known.
-type Origin struct{ IP, UserAgent string }
 
 // fields are the members of a message that the receiver reads, as they stand in
 // the text; nil when missing.

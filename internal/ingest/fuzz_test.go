@@ -50,8 +50,9 @@ func requireStorable(t *testing.T, req *ingest.Request) {
 		require.NotEmpty(t, c.MessageID)
 		require.True(t, json.Valid(c.Raw))
 		require.Equal(t, received, c.ReceivedAt)
-		c.Origin = ingest.Origin{IP: "::1", UserAgent: "curl"}
-		_, err := json.Marshal(c.Message())
+		m := c.Message()
+		ingest.Origin{IP: "::1", UserAgent: "curl"}.Fill(m)
+		_, err := json.Marshal(m)
 		require.NoError(t, err)
 		_, err = c.Timestamp.MarshalJSON()
 		require.NoError(t, err)

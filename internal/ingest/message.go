@@ -10,11 +10,10 @@ import (
 )
 
 // Message returns the message as the API passes it on: inherited context and
-// integrations laid under its own, Origin laid under that where context.ip and
-// context.userAgent are missing, type, messageId and the four times filled in,
+// integrations laid under its own, type, messageId and the four times filled in,
 // the write key taken out. Numbers are json.Number, digit for digit.
 //
-// It needs Raw, Envelope, Origin, Type, MessageID and ReceivedAt, and no other
+// It needs Raw, Envelope, Type, MessageID and ReceivedAt, and no other
 // field, so that a store need keep no more. Every call decodes anew: the map
 // belongs to the caller and a stored Call costs no more than its bytes. It is nil
 // when Raw is not an object.
@@ -26,7 +25,6 @@ func (c *Call) Message() map[string]any {
 	if c.Envelope != nil {
 		c.Envelope.layUnder(m)
 	}
-	c.Origin.layUnder(m)
 	delete(m, "writeKey")
 	delete(m, "write_key")
 	if c.Type != "" {
@@ -69,11 +67,14 @@ func (e *Envelope) layUnder(m map[string]any) {
 	}
 }
 
-// layUnder fills o into the context of the message m. A context that is not an
-// object stays what it is.
-func (o Origin) layUnder(m map[string]any) {
+// Origin is what a connection tells of who sent a call; "" is not known.
+type Origin struct{ IP, UserAgent string }
+
+// Fill puts o into the context of m, a Message, where ip and userAgent are
+// missing. A context that is not an object stays what it is, and a nil m nil.
+func (o Origin) Fill(m map[string]any) {
 	context, isObject := m["context"].(map[string]any)
-	if o == (Origin{}) || m["context"] != nil && !isObject {
+	if m == nil || o == (Origin{}) || m["context"] != nil && !isObject {
 		return
 	}
 	if context == nil {
