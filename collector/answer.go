@@ -21,9 +21,6 @@ type reply struct {
 	Batch   string `json:"batch,omitempty"`   // in strict mode: the verdict on the batch
 }
 
-// answer writes a reply. The code for it stands in the body, never in a header.
-func (c *Collector) answer(w http.ResponseWriter, status int, r reply) { writeJSON(w, status, r) }
-
 // judged answers a request that was stored. The API says 200 whatever the
 // verdicts; strict mode names the first call that failed.
 func (c *Collector) judged(w http.ResponseWriter, req *ingest.Request, rec *store.Request) {
@@ -34,46 +31,48 @@ func (c *Collector) judged(w http.ResponseWriter, req *ingest.Request, rec *stor
 			}
 			r := reply{Code: call.Verdict, Message: call.Reason}
 			if req.Route == ingest.Batch {
-				r.Message = fmt.Sprintf("message %d of %d: %s", i+1, len(req.Calls), call.Reason)
 				r.Batch = string(req.Verdict)
 			}
-			c.answer(w, http.StatusBadRequest, r)
+			if req.Route == ingest.Batch && i < len(req.Calls) { // what comes behind is about the batch
+				r.Message = fmt.Sprintf("message %d of %d: %s", i+1, len(req.Calls), call.Reason)
+			}
+			writeJSON(w, http.StatusBadRequest, r)
 			return
 		}
 	}
-	c.answer(w, http.StatusOK, reply{Success: true})
+	writeJSON(w, http.StatusOK, reply{Success: true})
 }
 
 // unwanted answers a request under a key that no source has. The API does not
 // tell a client so; strict mode does.
 func (c *Collector) unwanted(w http.ResponseWriter) {
 	if c.options.Strict {
-		c.answer(w, http.StatusUnauthorized, reply{Code: string(ingest.UnknownSource), Message: "no source has this write key"})
+		writeJSON(w, http.StatusUnauthorized, reply{Code: string(ingest.UnknownSource), Message: "no source has this write key"})
 		return
 	}
-	c.answer(w, http.StatusOK, reply{Success: true})
+	writeJSON(w, http.StatusOK, reply{Success: true})
 }
 
 // disabled answers objects for a source that is off; calls for one are judged.
 func (c *Collector) disabled(w http.ResponseWriter) {
 	if c.options.Strict {
-		c.answer(w, http.StatusBadRequest, reply{Code: sourceDisabled, Message: "the source is disabled"})
+		writeJSON(w, http.StatusBadRequest, reply{Code: sourceDisabled, Message: "the source is disabled"})
 		return
 	}
-	c.answer(w, http.StatusOK, reply{Success: true})
+	writeJSON(w, http.StatusOK, reply{Success: true})
 }
 
 // busy answers when too many requests are being received.
 func (c *Collector) busy(w http.ResponseWriter) {
 	later(w.Header(), time.Second)
-	c.answer(w, http.StatusServiceUnavailable, reply{Code: "internal", Message: "too many requests at once; send this one again"})
+	writeJSON(w, http.StatusServiceUnavailable, reply{Code: "internal", Message: "too many requests at once; send this one again"})
 }
 
 // failed answers a request that could not be stored. The client may send it again.
 func (c *Collector) failed(w http.ResponseWriter, err error) {
 	c.options.Logger.Error("a request was not stored", "err", err)
 	later(w.Header(), 5*time.Second)
-	c.answer(w, http.StatusServiceUnavailable, reply{Code: "internal", Message: "the request could not be stored; send it again"})
+	writeJSON(w, http.StatusServiceUnavailable, reply{Code: "internal", Message: "the request could not be stored; send it again"})
 }
 
 // writeJSON writes v, which is made of values that always encode.

@@ -127,7 +127,7 @@ func (c *Collector) routes() http.Handler {
 	mux.Handle("/v1/pixel/{call}", open(http.MethodGet, c.pixel))
 	mux.Handle("/v1/projects/{writeKey}/settings", open(http.MethodGet, c.settings))
 	mux.Handle("/v1/", open("", func(w http.ResponseWriter, r *http.Request) {
-		c.answer(w, http.StatusNotFound, reply{Code: "bad_request", Message: "no such path"})
+		writeJSON(w, http.StatusNotFound, reply{Code: "bad_request", Message: "no such path"})
 	}))
 	mux.Handle("/api/", c.guard(c.api()))
 	mux.Handle("/", c.guard(c.pages()))

@@ -50,7 +50,7 @@ func (c *Collector) set(w http.ResponseWriter, r *http.Request) {
 	arrived := arrival{at: c.now(), ip: remoteIP(r), route: "set"}
 	req, body, err := c.decodeObjects(r)
 	if err != nil {
-		c.answer(w, ingest.Status(err), reply{Code: string(ingest.BadRequest), Message: reasonOf(err)})
+		writeJSON(w, ingest.Status(err), reply{Code: string(ingest.BadRequest), Message: reasonOf(err)})
 		return
 	}
 	if req.WriteKey == "" {
@@ -75,7 +75,7 @@ func (c *Collector) set(w http.ResponseWriter, r *http.Request) {
 		c.failed(w, err)
 		return
 	}
-	c.answer(w, http.StatusOK, reply{Success: true})
+	writeJSON(w, http.StatusOK, reply{Success: true})
 }
 
 // decodeObjects reads and checks the body of r.

@@ -118,7 +118,7 @@ func (c *Collector) admit(w http.ResponseWriter, r *http.Request, arrived arriva
 	}
 	if wait := c.limits.wait(src.ID); wait > 0 {
 		later(w.Header(), wait)
-		c.answer(w, http.StatusTooManyRequests, reply{Code: "too_many_requests", Message: "the source sends more requests than the collector's rate limit allows"})
+		writeJSON(w, http.StatusTooManyRequests, reply{Code: "too_many_requests", Message: "the source sends more requests than the collector's rate limit allows"})
 		return src, false
 	}
 	return src, true
@@ -130,7 +130,7 @@ func (c *Collector) refuse(w http.ResponseWriter, r *http.Request, arrived arriv
 	var refused *ingest.Error
 	if !errors.As(cause, &refused) {
 		// The connection failed while the body was read: nobody listens.
-		c.answer(w, http.StatusBadRequest, reply{Code: "bad_request", Message: "the body could not be read"})
+		writeJSON(w, http.StatusBadRequest, reply{Code: "bad_request", Message: "the body could not be read"})
 		return
 	}
 	req := &ingest.Request{Route: arrived.route, WriteKey: ingest.HeaderKey(r.Header)}
@@ -139,5 +139,5 @@ func (c *Collector) refuse(w http.ResponseWriter, r *http.Request, arrived arriv
 			c.options.Logger.Error("a refused request was not recorded", "err", err)
 		}
 	}
-	c.answer(w, refused.Status, reply{Code: string(refused.Code), Message: refused.Reason})
+	writeJSON(w, refused.Status, reply{Code: string(refused.Code), Message: refused.Reason})
 }
