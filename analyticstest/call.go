@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -162,27 +161,8 @@ func (c Call) Decode(path string, v any) error {
 
 // find walks Message along path.
 func (c Call) find(path string) (any, bool) {
-	var value any = c.Message
 	if path == "" {
-		return value, c.Message != nil
+		return c.Message, c.Message != nil
 	}
-	for key := range strings.SplitSeq(path, ".") {
-		switch under := value.(type) {
-		case map[string]any:
-			next, ok := under[key]
-			if !ok {
-				return nil, false
-			}
-			value = next
-		case []any:
-			i, err := strconv.Atoi(key)
-			if err != nil || i < 0 || i >= len(under) {
-				return nil, false
-			}
-			value = under[i]
-		default:
-			return nil, false
-		}
-	}
-	return value, true
+	return ingest.Find(c.Message, path)
 }

@@ -15,26 +15,14 @@ func openPosthog(endpoint string) (client, error) {
 
 // captureOf carries the context among the properties, where PostHog has it.
 func captureOf(e *event) posthog.Capture {
-	return posthog.Capture{DistinctId: e.userID, Event: eventName, Properties: posthog.Properties{
-		"order_id":        e.orderID,
-		"affiliation":     e.affiliation,
-		"total":           e.total,
-		"revenue":         e.revenue,
-		"shipping":        e.shipping,
-		"tax":             e.tax,
-		"discount":        e.discount,
-		"coupon":          e.coupon,
-		"currency":        e.currency,
-		"skus":            e.skus,
-		"payment":         map[string]any{"method": e.method, "installments": e.installments},
-		"gift":            e.gift,
-		"$ip":             e.ip,
-		"$raw_user_agent": e.userAgent,
-		"$locale":         e.locale,
-		"utm_campaign":    e.campaign.name,
-		"utm_source":      e.campaign.source,
-		"utm_medium":      e.campaign.medium,
-		"$pathname":       e.page.path,
-		"$current_url":    e.page.url,
-	}}
+	properties := posthog.Properties(propertiesOf(e))
+	properties["$ip"] = e.ip
+	properties["$raw_user_agent"] = e.userAgent
+	properties["$locale"] = e.locale
+	properties["utm_campaign"] = e.campaign.name
+	properties["utm_source"] = e.campaign.source
+	properties["utm_medium"] = e.campaign.medium
+	properties["$pathname"] = e.page.path
+	properties["$current_url"] = e.page.url
+	return posthog.Capture{DistinctId: e.userID, Event: eventName, Properties: properties}
 }

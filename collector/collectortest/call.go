@@ -6,9 +6,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/headwater-dev/analytics/internal/ingest"
 )
 
 // Call is one call.
@@ -104,23 +105,5 @@ func (c Call) find(path string) (any, bool) {
 	if err := decoder.Decode(&value); err != nil {
 		return nil, false
 	}
-	for key := range strings.SplitSeq(path, ".") {
-		switch under := value.(type) {
-		case map[string]any:
-			next, ok := under[key]
-			if !ok {
-				return nil, false
-			}
-			value = next
-		case []any:
-			i, err := strconv.Atoi(key)
-			if err != nil || i < 0 || i >= len(under) {
-				return nil, false
-			}
-			value = under[i]
-		default:
-			return nil, false
-		}
-	}
-	return value, true
+	return ingest.Find(value, path)
 }
