@@ -68,13 +68,10 @@ package analytics
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"sync"
 	"time"
-
-	"github.com/google/uuid"
 )
 
 // Client accepts calls and delivers them in batches. Make one with New, share
@@ -206,10 +203,10 @@ const scratchKept = 2 * MaxMessageBytes
 
 // scratch is what accepting one call needs, reused so that it allocates nothing.
 type scratch struct {
+	ids   ids
 	id    []byte
 	key   []byte
 	body  []byte
-	uuid  uuid.UUID
 	entry [1]Entry
 }
 
@@ -251,10 +248,12 @@ func (c *Client) encode(ctx context.Context, s *scratch, m *call) error {
 	if m.anonymousID == "" && m.name != "alias" {
 		m.anonymousID = anonymousID
 	}
+	now := time.Now()
+	s.entry[0].Time = now
 	if m.timestamp.IsZero() {
-		m.timestamp = c.config.Now()
+		m.timestamp = c.config.now(now)
 	}
-	c.stampID(s, m)
+	c.stampID(s, m, now)
 	contextJSON := c.contextJSON
 	layers := [3]*Context{m.context, request, c.config.DefaultContext}
 	switch {
@@ -280,25 +279,20 @@ func (c *Client) encode(ctx context.Context, s *scratch, m *call) error {
 	if cap(body) <= scratchKept {
 		s.body = body
 	}
-	s.entry[0] = Entry{Source: c.source, Call: m.name, ID: s.id, Key: s.key, Body: body}
+	s.entry[0] = Entry{Source: c.source, Call: m.name, ID: s.id, Key: s.key, Body: body, Time: now}
 	return err
 }
 
 // stampID gives the call an id if it has none: in s.id, which costs nothing,
 // or in m.messageID where it comes as a string.
-func (c *Client) stampID(s *scratch, m *call) {
+func (c *Client) stampID(s *scratch, m *call, now time.Time) {
 	m.id = nil
 	switch {
 	case m.messageID != "":
 	case c.config.NewID != nil:
 		m.messageID = c.config.NewID()
 	default:
-		// What uuid.New does, without its detour over io.Reader: 0 allocations.
-		_, _ = rand.Read(s.uuid[:]) // never fails
-		s.uuid[6] = s.uuid[6]&0x0f | 0x40
-		s.uuid[8] = s.uuid[8]&0x3f | 0x80
-		text, _ := s.uuid.MarshalText() // never fails
-		s.id = append(s.id[:0], text...)
+		s.id = s.ids.append(s.id[:0], now)
 		m.id = s.id
 	}
 }
@@ -320,13 +314,12 @@ func (c *Client) beforeEnqueue(ctx context.Context, s *scratch, m *call, layers 
 	if *m, err = callOf(message); err != nil {
 		return err
 	}
-	c.stampID(s, m)
+	c.stampID(s, m, s.entry[0].Time)
 	return nil
 }
 
 // append queues the entry in s.
 func (c *Client) append(ctx context.Context, s *scratch) error {
-	s.entry[0].Time = time.Now()
 	if !c.intake.enter() {
 		return ErrClosed
 	}

@@ -40,13 +40,21 @@ func appendAttrs(b []byte, list attrs, lim bounds) ([]byte, error) {
 	if err != nil {
 		return b, err
 	}
-	if list, err = list.inline(lim); err != nil {
-		return b, err
+	groups, twice := list.survey()
+	if groups {
+		if list, err = list.inline(lim); err != nil {
+			return b, err
+		}
+		_, twice = list.survey()
 	}
-	last := list.last()
+	var last map[string]int
+	if twice != 0 {
+		last = list.last()
+	}
 	b = append(b, '{')
-	for i, a := range list {
-		if isZero(a) || list.overridden(i, last) {
+	for i := range list {
+		a := &list[i]
+		if a.Key == "" && isZero(*a) || twice&mark(a.Key) != 0 && list.overridden(i, last) {
 			continue
 		}
 		start := len(b)
@@ -54,18 +62,14 @@ func appendAttrs(b []byte, list attrs, lim bounds) ([]byte, error) {
 			return b, ErrMessageTooLarge
 		}
 		b = append(appendString(b, a.Key), ':')
-		v, err := resolve(a.Value)
-		if err != nil {
-			return b, under(err, a.Key)
-		}
 		value := len(b)
-		if b, err = appendSlogValue(b, v, lim); err != nil {
+		if b, err = appendSlogValue(b, a.Value, lim); err != nil {
 			return b, under(err, a.Key)
 		}
 		if lim.exceeded(b, 0) {
 			return b, ErrMessageTooLarge
 		}
-		if v.Kind() == slog.KindGroup && string(b[value:]) == "{}" {
+		if len(b) == value {
 			b = b[:start]
 			continue
 		}
@@ -74,7 +78,8 @@ func appendAttrs(b []byte, list attrs, lim bounds) ([]byte, error) {
 	return closeObject(b), nil
 }
 
-// appendSlogValue appends a resolved value by its kind, so that none is boxed.
+// appendSlogValue appends a value by its kind, so that none is boxed, and nothing for a
+// group without attributes.
 func appendSlogValue(b []byte, v slog.Value, lim bounds) ([]byte, error) {
 	switch v.Kind() {
 	case slog.KindString:
@@ -92,7 +97,18 @@ func appendSlogValue(b []byte, v slog.Value, lim bounds) ([]byte, error) {
 	case slog.KindTime:
 		return appendTime(b, v.Time())
 	case slog.KindGroup:
-		return appendAttrs(b, v.Group(), lim)
+		start := len(b)
+		b, err := appendAttrs(b, v.Group(), lim)
+		if string(b[start:]) == "{}" {
+			b = b[:start]
+		}
+		return b, err
+	case slog.KindLogValuer:
+		v, err := resolve(v)
+		if err != nil {
+			return b, err
+		}
+		return appendSlogValue(b, v, lim)
 	}
 	return appendValue(b, v.Any(), lim)
 }
@@ -117,14 +133,38 @@ func resolve(v slog.Value) (out slog.Value, err error) {
 	return v, &FieldError{Reason: "LogValue returns another LogValuer without end"}
 }
 
-// inline puts the attributes of groups with an empty key in the group's place. A list
-// without such groups, nearly every one, is returned as it is.
-func (a attrs) inline(lim bounds) (attrs, error) {
-	nested := func(a slog.Attr) bool {
-		k := a.Value.Kind()
-		return a.Key == "" && (k == slog.KindGroup || k == slog.KindLogValuer)
+// survey reports whether a holds groups to inline, and which marks more than one of
+// its keys has: a key whose mark is not among them stands once.
+func (a attrs) survey() (groups bool, twice uint64) {
+	var seen uint64
+	for i := range a {
+		key := a[i].Key
+		groups = groups || key == "" && inlined(a[i])
+		m := mark(key)
+		twice |= seen & m
+		seen |= m
 	}
-	if !slices.ContainsFunc(a, nested) {
+	return groups, twice
+}
+
+// mark returns one bit that depends on the key.
+func mark(key string) uint64 {
+	n := len(key)
+	if n == 0 {
+		return 1
+	}
+	return 1 << ((uint(n) + 7*uint(key[0]) + 13*uint(key[n-1])) % 64)
+}
+
+// inlined reports whether the attributes of a stand in its place, or may.
+func inlined(a slog.Attr) bool {
+	k := a.Value.Kind()
+	return a.Key == "" && (k == slog.KindGroup || k == slog.KindLogValuer)
+}
+
+// inline puts the attributes of groups with an empty key in the group's place.
+func (a attrs) inline(lim bounds) (attrs, error) {
+	if !slices.ContainsFunc(a, inlined) {
 		return a, nil
 	}
 	lim, err := lim.deeper() // a LogValuer may yield a group that holds it again
@@ -133,7 +173,7 @@ func (a attrs) inline(lim bounds) (attrs, error) {
 	}
 	var flat attrs
 	for _, one := range a {
-		if !nested(one) {
+		if !inlined(one) {
 			flat = append(flat, one)
 			continue
 		}
@@ -172,8 +212,8 @@ func (a attrs) overridden(i int, last map[string]int) bool {
 	if last != nil {
 		return last[a[i].Key] > i
 	}
-	for _, later := range a[i+1:] {
-		if later.Key == a[i].Key && !isZero(later) {
+	for j := i + 1; j < len(a); j++ {
+		if a[j].Key == a[i].Key && !isZero(a[j]) {
 			return true
 		}
 	}

@@ -49,6 +49,15 @@ var purchases = []struct {
 	make func(int) Fields
 }{{"map", purchaseMap}, {"Attrs", purchaseAttrs}}
 
+// many returns calls that differ, since each map has an order of its own.
+func many(fields func(int) Fields) []Track {
+	messages := make([]Track, 256)
+	for i := range messages {
+		messages[i] = purchase(i, fields(i))
+	}
+	return messages
+}
+
 // silent is a Transport that takes everything and keeps nothing.
 type silent struct{}
 
@@ -61,10 +70,10 @@ func BenchmarkTrack(b *testing.B) {
 			client, err := New("WRITE_KEY", &Config{Transport: silent{}, WhenFull: Block})
 			require.NoError(b, err)
 			defer client.Close()
-			m := purchase(1, kind.make(1))
+			messages := many(kind.make)
 			b.ReportAllocs()
-			for b.Loop() {
-				if err := client.Track(b.Context(), m); err != nil {
+			for i := 0; b.Loop(); i++ {
+				if err := client.Track(b.Context(), messages[i%len(messages)]); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -80,10 +89,10 @@ func BenchmarkEnqueue(b *testing.B) {
 			client, err := New("WRITE_KEY", &Config{Queue: queue, Role: Produce})
 			require.NoError(b, err)
 			defer client.Close()
-			m := purchase(1, kind.make(1))
+			messages := many(kind.make)
 			b.ReportAllocs()
-			for b.Loop() {
-				if err := client.Track(b.Context(), m); err != nil {
+			for i := 0; b.Loop(); i++ {
+				if err := client.Track(b.Context(), messages[i%len(messages)]); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -99,14 +108,17 @@ func (*hole) Append(context.Context, []Entry, WhenFull) error { return nil }
 func BenchmarkEncode(b *testing.B) {
 	for _, kind := range purchases {
 		b.Run(kind.name, func(b *testing.B) {
-			m := purchase(1, kind.make(1))
-			m.MessageID, m.Timestamp = "6f1f5be0-8c4e-4d7c-9be9-6a1d9df2b1c6", time.Now()
-			call := m.call()
-			layers := [3]*Context{m.Context}
+			calls := make([]call, 0, 256)
+			for _, m := range many(kind.make) {
+				m.MessageID, m.Timestamp = "6f1f5be0-8c4e-4d7c-9be9-6a1d9df2b1c6", time.Now()
+				calls = append(calls, m.call())
+			}
 			var body []byte
 			b.ReportAllocs()
-			for b.Loop() {
+			for i := 0; b.Loop(); i++ {
 				var err error
+				call := &calls[i%len(calls)]
+				layers := [3]*Context{call.context}
 				if body, err = call.appendJSON(body[:0], bounds{max: MaxMessageBytes}, nil, layers[:]...); err != nil {
 					b.Fatal(err)
 				}

@@ -186,7 +186,9 @@ func (w *contextWriter) fields(c *Context, layers []*Context) {
 	}
 	c.Campaign.member(w, "campaign", layers)
 	w.text("channel", c.Channel)
-	c.Consent.member(w, "consent", layers)
+	if anyConsents(layers) {
+		c.Consent.member(w, "consent", layers)
+	}
 	if c.Device != (Device{}) {
 		c.Device.member(w, "device")
 	}
@@ -217,16 +219,16 @@ func (w *contextWriter) fields(c *Context, layers []*Context) {
 		c.Screen.member(w, "screen")
 	}
 	w.text("timezone", c.Timezone)
-	w.traits(layers)
+	var room [8]map[string]any
+	if maps := pick(room[:0], layers, (*Context).traitsMap); len(maps) > 0 {
+		at := w.open("traits")
+		w.keys(maps, noKey)
+		w.close(at, "traits")
+	}
 	w.text("userAgent", c.UserAgent)
-	c.UserAgentData.member(w, "userAgentData")
-}
-
-func (w *contextWriter) traits(layers []*Context) {
-	at := w.open("traits")
-	var maps [8]map[string]any
-	w.keys(pick(maps[:0], layers, (*Context).traitsMap), noKey)
-	w.close(at, "traits")
+	if !c.UserAgentData.empty() {
+		c.UserAgentData.member(w, "userAgentData")
+	}
 }
 
 func noKey(string) bool { return false }
@@ -278,6 +280,16 @@ func (c Consent) member(w *contextWriter, name string, layers []*Context) {
 	w.close(preferences, "categoryPreferences")
 	w.number("version", c.Version)
 	w.close(at, name)
+}
+
+// anyConsents reports whether a layer has something to say of consent.
+func anyConsents(layers []*Context) bool {
+	for _, c := range layers {
+		if len(c.Consent.CategoryPreferences) > 0 || c.Consent.Version != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // preferences writes the consent categories of all layers.
@@ -375,6 +387,12 @@ func (s ScreenInfo) member(w *contextWriter, name string) {
 	w.whole("height", s.Height)
 	w.whole("width", s.Width)
 	w.close(at, name)
+}
+
+// empty reports whether u would be left out. A list that is not nil may still be empty.
+func (u *UserAgentData) empty() bool {
+	return u.Bitness == "" && u.Brands == nil && u.FullVersionList == nil && u.Mobile == nil && u.Model == "" &&
+		u.Platform == "" && u.PlatformVersion == "" && u.UAFullVersion == "" && u.WOW64 == nil
 }
 
 func (u UserAgentData) member(w *contextWriter, name string) {

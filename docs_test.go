@@ -129,7 +129,7 @@ func TestReadmeConfigTable(t *testing.T) {
 	// What cannot be read off a Config.
 	said := map[string]string{
 		"Endpoint": "EndpointUS", "WhenFull": "Drop", "Compression": "Gzip", "Role": "Both",
-		"Backoff": "500 ms, doubling to 60 s, less up to half", "Logger": "silence", "Now": "time.Now", "NewID": "random UUIDs",
+		"Backoff": "500 ms, doubling to 60 s, less up to half", "Logger": "silence", "Now": "time.Now", "NewID": "UUIDs of version 7",
 		"HTTPClient": "our own", "Queue": "in memory", "Transport": "over HTTP",
 	}
 	value := reflect.ValueOf(defaults)

@@ -157,7 +157,7 @@ func (f *flight) attempt(from, to, attempt int) (err error) {
 		Entries:  f.entries[from:to],
 		WriteKey: f.writeKey,
 		Attempt:  attempt,
-		SentAt:   f.config.Now(),
+		SentAt:   f.config.now(time.Now()),
 	})
 }
 

@@ -4,6 +4,7 @@ package analytics
 
 import (
 	"encoding"
+	"encoding/binary"
 	"encoding/json"
 	"reflect"
 	"strconv"
@@ -289,27 +290,48 @@ func appendOrdered[T any](b []byte, m map[string]T, lim bounds, one func([]byte,
 		key   string
 		value T
 	}
-	var order [ordered]uint8 // of members; moving these is cheaper
+	var order [ordered]struct { // moving these is cheaper
+		head uint64
+		of   int // members
+	}
 	n := 0
 	for key, v := range m {
 		if n == ordered {
 			break // it grows while it is read, which its owner must not let it
 		}
 		members[n].key, members[n].value = key, v
+		head := headOf(key)
 		at := n
-		for ; at > 0 && members[order[at-1]].key > key; at-- {
+		for ; at > 0 && (order[at-1].head > head || order[at-1].head == head && members[order[at-1].of].key > key); at-- {
 			order[at] = order[at-1]
 		}
-		order[at] = uint8(n)
+		order[at].head, order[at].of = head, n
 		n++
 	}
 	var err error
-	for _, i := range order[:n] {
-		if b, err = appendPair(b, members[i].key, members[i].value, lim, one); err != nil {
+	for _, o := range order[:n] {
+		if b, err = appendPair(b, members[o.of].key, members[o.of].value, lim, one); err != nil {
 			return b, err
 		}
 	}
 	return b, nil
+}
+
+// headOf returns the first eight bytes of a key as a number that orders as they do.
+func headOf(key string) uint64 {
+	p := []byte(key) // no copy: it is only read
+	n := len(p)
+	switch {
+	case n >= 8:
+		return binary.BigEndian.Uint64(p)
+	case n >= 4:
+		return uint64(binary.BigEndian.Uint32(p))<<32 | uint64(binary.BigEndian.Uint32(p[n-4:]))<<(64-8*n)
+	}
+	var head uint64
+	for i, c := range p {
+		head |= uint64(c) << (56 - 8*i)
+	}
+	return head
 }
 
 // appendPair appends one member and a comma.

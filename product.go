@@ -2,7 +2,10 @@
 
 package analytics
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+)
 
 // Product is an element of the products property. Empty and zero fields are left out;
 // where a price of 0 must be sent, or other keys, use Properties in its place.
@@ -61,9 +64,11 @@ func (o *object) text(key, s string) {
 	if s == "" || o.err != nil {
 		return
 	}
-	o.key(key)
-	o.b, o.err = appendText(o.b, s, o.lim)
-	o.b = append(o.b, ',')
+	if o.lim.exceeded(o.b, len(key)+len(s)+6) { // four quotes, a colon and what ends the member
+		o.err = ErrMessageTooLarge
+		return
+	}
+	o.b = append(appendString(appendKey(o.b, key), s), ',')
 }
 
 func (o *object) number(key string, f float64) {
@@ -97,9 +102,18 @@ func (o *object) value(key string, v any) {
 }
 
 func (o *object) key(key string) {
-	o.b = append(o.b, '"')
-	o.b = append(o.b, key...)
-	o.b = append(o.b, '"', ':')
+	o.b = appendKey(o.b, key)
+}
+
+// appendKey appends a key that needs no escape, and its colon.
+func appendKey(b []byte, key string) []byte {
+	at := len(b)
+	b = slices.Grow(b, len(key)+3)[:at+len(key)+3]
+	b[at] = '"'
+	copy(b[at+1:], key)
+	b[at+1+len(key)] = '"'
+	b[at+2+len(key)] = ':'
+	return b
 }
 
 func (o *object) end() ([]byte, error) { return closeObject(o.b), o.err }

@@ -4,8 +4,10 @@ package analytics
 
 import (
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,10 +17,57 @@ import (
 // appendString appends s quoted. Only what JSON requires is escaped, and U+2028 and
 // U+2029, which end a line of JavaScript. A byte that is no UTF-8 becomes U+FFFD.
 func appendString(b []byte, s string) []byte {
+	if !plain(s) {
+		return appendEscaped(b, s)
+	}
+	at := len(b)
+	b = slices.Grow(b, len(s)+2)[:at+len(s)+2]
+	b[at] = '"'
+	copy(b[at+1:], s)
+	b[at+1+len(s)] = '"'
+	return b
+}
+
+// plain reports whether s needs no escape and is ASCII, as nearly all strings are. It
+// looks at eight bytes at a time; the last eight may have been looked at before.
+func plain(s string) bool {
+	p := []byte(s) // no copy: it is only read
+	n := len(p)
+	switch {
+	case n >= 8:
+		for i := 0; i+8 < n; i += 8 {
+			if suspect(binary.LittleEndian.Uint64(p[i:])) {
+				return false
+			}
+		}
+		return !suspect(binary.LittleEndian.Uint64(p[n-8:]))
+	case n >= 4:
+		return !suspect(uint64(binary.LittleEndian.Uint32(p))<<32 | uint64(binary.LittleEndian.Uint32(p[n-4:])))
+	}
+	for _, c := range p {
+		if c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
+// suspect reports whether one of the eight bytes of w is no ASCII, a control character,
+// a quote or a backslash.
+func suspect(w uint64) bool {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	// A byte's high bit is set where it is one of these: ^2 makes a quote a space and of
+	// no other character one below '!'. A borrow may also set it in the byte above such a
+	// one, which changes nothing.
+	return (w|(w^2*ones-'!'*ones)|(w^'\\'*ones-ones))&highs != 0
+}
+
+// appendEscaped is appendString for a string that may need escapes.
+func appendEscaped(b []byte, s string) []byte {
 	const hex = "0123456789abcdef"
 	b = append(b, '"')
 	start := 0 // s[start:i] is still to be copied
-	for i := plain(s); i < len(s); {
+	for i := 0; i < len(s); {
 		c := s[i]
 		if c >= ' ' && c < utf8.RuneSelf && c != '"' && c != '\\' {
 			i++
@@ -55,24 +104,6 @@ func appendString(b []byte, s string) []byte {
 	}
 	b = append(b, s[start:]...)
 	return append(b, '"')
-}
-
-// plain returns how many bytes from the start of s are known to need no escape. It
-// looks at eight at a time, since nearly all strings need none anywhere.
-func plain(s string) int {
-	const ones, highs = 0x0101010101010101, 0x8080808080808080
-	i := 0
-	for ; i+8 <= len(s); i += 8 {
-		w := uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
-			uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56
-		quote, slash := w^('"'*ones), w^('\\'*ones)
-		// A byte's high bit is set where the byte is no ASCII, below ' ', a quote or a
-		// backslash; a borrow may also set it in a byte above such a one.
-		if (w|(w-' '*ones)|(quote-ones)&^quote|(slash-ones)&^slash)&highs != 0 {
-			break
-		}
-	}
-	return i
 }
 
 // appendTime appends t quoted, RFC 3339 with nanoseconds, as encoding/json does. A
@@ -128,12 +159,13 @@ func appendCents(b []byte, f float64) ([]byte, bool) {
 	if !(f > -most && f < most) || f == 0 {
 		return b, false // 0 has a sign
 	}
-	cents := int64(math.Round(f * 100))
-	if float64(cents)/100 != f {
+	abs := math.Abs(f)
+	cents := int64(abs*100 + 0.5)
+	if float64(cents)/100 != abs {
 		return b, false
 	}
-	if cents < 0 {
-		b, cents = append(b, '-'), -cents
+	if f < 0 {
+		b = append(b, '-')
 	}
 	b = strconv.AppendInt(b, cents/100, 10)
 	switch tens, ones := byte(cents/10%10), byte(cents%10); {
