@@ -204,6 +204,7 @@ const scratchKept = 2 * MaxMessageBytes
 // scratch is what accepting one call needs, reused so that it allocates nothing.
 type scratch struct {
 	ids   ids
+	stamp stamp
 	id    []byte
 	key   []byte
 	body  []byte
@@ -251,7 +252,7 @@ func (c *Client) encode(ctx context.Context, s *scratch, m *call) error {
 	now := time.Now()
 	s.entry[0].Time = now
 	if m.timestamp.IsZero() {
-		m.timestamp = c.config.now(now)
+		m.timestamp, m.stamp = c.config.now(now), &s.stamp
 	}
 	c.stampID(s, m, now)
 	contextJSON := c.contextJSON

@@ -83,20 +83,23 @@ func under(err error, key string) error {
 // others go through encoding/json. What cannot be encoded is a *FieldError whose Field
 // is the path inside v and which never holds the value itself.
 func appendValue(b []byte, v any, lim bounds) ([]byte, error) {
-	b, err := appendBasic(b, v, lim)
+	var err error
+	if s, ok := v.(string); ok { // asked first, because most values are one
+		b, err = appendText(b, s, lim)
+	} else {
+		b, err = appendBasic(b, v, lim)
+	}
 	if err == nil && lim.exceeded(b, 0) {
 		err = ErrMessageTooLarge
 	}
 	return b, err
 }
 
-// appendBasic writes scalars and hands everything else on.
+// appendBasic writes all scalars but strings, and hands everything else on.
 func appendBasic(b []byte, v any, lim bounds) ([]byte, error) {
 	switch v := v.(type) {
 	case nil:
 		return append(b, "null"...), nil
-	case string:
-		return appendText(b, v, lim)
 	case bool:
 		return strconv.AppendBool(b, v), nil
 	case int:

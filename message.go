@@ -214,6 +214,7 @@ type call struct {
 	messageID    string
 	id           []byte // a generated messageId, instead of messageID
 	timestamp    time.Time
+	stamp        *stamp // writes a timestamp of the client's own; nil for the caller's
 }
 
 func (m Identify) call() call {
@@ -332,11 +333,8 @@ func (c *call) appendJSON(b []byte, lim bounds, contextJSON []byte, layers ...*C
 	} else {
 		b = appendMember(b, "messageId", c.messageID)
 	}
-	if !c.timestamp.IsZero() {
-		b = append(b, `,"timestamp":`...)
-		if b, err = appendTime(b, c.timestamp.UTC()); err != nil {
-			return b, c.blame(err, "timestamp")
-		}
+	if b, err = c.appendTimestamp(b); err != nil {
+		return b, c.blame(err, "timestamp")
 	}
 	b = appendMember(b, "userId", c.userID)
 	b = appendMember(b, "anonymousId", c.anonymousID)
@@ -370,15 +368,24 @@ func (c *call) appendJSON(b []byte, lim bounds, contextJSON []byte, layers ...*C
 	return b, nil
 }
 
+func (c *call) appendTimestamp(b []byte) ([]byte, error) {
+	if c.timestamp.IsZero() {
+		return b, nil
+	}
+	b = append(b, `,"timestamp":`...)
+	if c.stamp != nil {
+		return c.stamp.append(b, c.timestamp)
+	}
+	return appendTime(b, c.timestamp.UTC())
+}
+
 // appendFields appends properties or traits, and nothing when there are none.
 func (c *call) appendFields(b []byte, lim bounds) ([]byte, error) {
 	if c.fields == nil {
 		return b, nil
 	}
 	start := len(b)
-	b = append(b, ',', '"')
-	b = append(b, c.fieldsKey...)
-	b = append(b, '"', ':')
+	b = appendKey(append(b, ','), c.fieldsKey)
 	b, present, err := appendFields(b, c.fields, lim)
 	if err != nil {
 		return b, c.blame(err, c.fieldsKey)
@@ -395,8 +402,5 @@ func appendMember(b []byte, key, value string) []byte {
 	if value == "" {
 		return b
 	}
-	b = append(b, ',', '"')
-	b = append(b, key...)
-	b = append(b, '"', ':')
-	return appendString(b, value)
+	return appendString(appendKey(append(b, ','), key), value)
 }
