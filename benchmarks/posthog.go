@@ -2,14 +2,30 @@
 
 package main
 
-import "github.com/posthog/posthog-go"
+import (
+	"errors"
+	"time"
+
+	"github.com/posthog/posthog-go"
+)
+
+// posthogWait is how long to wait for room: its client never blocks, and refuses what
+// comes when its queue is full.
+const posthogWait = time.Millisecond
 
 func openPosthog(endpoint string) (client, error) {
 	c, err := posthog.NewWithConfig(writeKey, posthog.Config{Endpoint: endpoint, BatchSize: batchSize})
 	if err != nil {
 		return nil, err
 	}
-	capture := func(m posthog.Capture) error { return c.Enqueue(m) }
+	capture := func(m posthog.Capture) error {
+		err := c.Enqueue(m)
+		for errors.Is(err, posthog.ErrQueueFull) {
+			time.Sleep(posthogWait)
+			err = c.Enqueue(m)
+		}
+		return err
+	}
 	return calls[posthog.Capture]{captureOf, capture, c.Close}, nil
 }
 
