@@ -204,6 +204,7 @@ const scratchKept = 2 * MaxMessageBytes
 // scratch is what accepting one call needs, reused so that it allocates nothing.
 type scratch struct {
 	ids   ids
+	known shapes
 	stamp stamp
 	id    []byte
 	key   []byte
@@ -276,7 +277,9 @@ func (c *Client) encode(ctx context.Context, s *scratch, m *call) error {
 		return m.missing("messageId", "is empty: Config.NewID returned no id")
 	}
 	s.key = append(s.key[:0], m.key()...)
-	body, err := m.appendJSON(s.body[:0], c.lim, contextJSON, layers[:]...)
+	lim := c.lim
+	lim.known = &s.known
+	body, err := m.appendJSON(s.body[:0], lim, contextJSON, layers[:]...)
 	if cap(body) <= scratchKept {
 		s.body = body
 	}

@@ -31,7 +31,10 @@ const (
 // max is the length of the whole buffer, what stood in it before included: once
 // len(b) exceeds it the encoder stops with ErrMessageTooLarge; 0 is no limit.
 // depth counts the levels used so far.
-type bounds struct{ max, depth int }
+type bounds struct {
+	max, depth int
+	known      *shapes
+}
 
 // deeper enters one object or array.
 func (lim bounds) deeper() (bounds, error) {
@@ -256,9 +259,6 @@ func appendMap(b []byte, m map[string]any, lim bounds) ([]byte, error) {
 	return appendMembers(b, m, lim, appendValue)
 }
 
-// ordered is how many members an object made of a map may have to be put in order.
-const ordered = 16
-
 // appendMembers appends an object, one member by one. No reader of JSON may depend on
 // the order of keys, but gzip does: the same keys in the same order make a batch a
 // tenth smaller, and compressing it costs less than ordering a few keys does. Many
@@ -289,6 +289,27 @@ func appendMembers[T any](b []byte, m map[string]T, lim bounds, one func([]byte,
 
 // appendOrdered appends the members of a small map, by key.
 func appendOrdered[T any](b []byte, m map[string]T, lim bounds, one func([]byte, T, bounds) ([]byte, error)) ([]byte, error) {
+	s := lim.known.at(lim.depth, len(m))
+	var values [ordered]T
+	if !look(s, m, &values) {
+		return appendSorted(b, m, lim, one, s.yield())
+	}
+	for i := range s.keys {
+		key := s.key(i)
+		if lim.exceeded(b, len(key)) {
+			return b, ErrMessageTooLarge
+		}
+		var err error
+		if b, err = one(append(b, key...), values[i], lim); err != nil {
+			return b, under(err, string(s.name(i)))
+		}
+		b = append(b, ',')
+	}
+	return b, nil
+}
+
+// appendSorted puts the keys in order first, and keeps their shape in s unless s is nil.
+func appendSorted[T any](b []byte, m map[string]T, lim bounds, one func([]byte, T, bounds) ([]byte, error), s *shape) ([]byte, error) {
 	var members [ordered]struct {
 		key   string
 		value T
@@ -312,7 +333,9 @@ func appendOrdered[T any](b []byte, m map[string]T, lim bounds, one func([]byte,
 		n++
 	}
 	var err error
+	s.forget()
 	for _, o := range order[:n] {
+		s.add(members[o.of].key)
 		if b, err = appendPair(b, members[o.of].key, members[o.of].value, lim, one); err != nil {
 			return b, err
 		}
