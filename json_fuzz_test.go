@@ -158,6 +158,12 @@ func FuzzEncoder(f *testing.F) {
 		require.NoError(t, err)
 		require.Equal(t, decodeExactly(t, want), decodeExactly(t, got), "%s\n%s", want, got)
 
+		var known shapes
+		for range 2 {
+			same, err := appendValue(nil, v, bounds{known: &known})
+			require.NoError(t, err)
+			require.Equal(t, string(got), string(same), "with and without known shapes")
+		}
 		_, err = appendValue(nil, v, bounds{max: len(got)})
 		require.NoError(t, err, "a limit that is just met")
 		if len(got) > 1 {

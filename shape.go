@@ -76,7 +76,7 @@ func (s *shape) yield() *shape {
 
 func (s *shape) forget() {
 	if s != nil {
-		s.text, s.keys = s.text[:0], 0
+		s.text, s.keys, s.miss = s.text[:0], 0, 0
 	}
 }
 

@@ -1,4 +1,4 @@
-// Amounts are written the fast way, and as encoding/json writes them.
+// Scalars are written the fast way, and as encoding/json writes them.
 
 package analytics
 
@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -64,4 +65,32 @@ func TestPlainSeesWhatNeedsAnEscape(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A stamp writes what appendTime writes, whatever it wrote before.
+func TestStampWritesTimes(t *testing.T) {
+	t.Parallel()
+	var s stamp
+	random := rand.New(rand.NewPCG(5, 6))
+	now := time.Now()
+	times := []time.Time{{}, time.Unix(0, 0), time.Unix(0, 1), time.Unix(-1, 999_999_999), now, now, now.Add(time.Nanosecond),
+		now.In(time.FixedZone("", 3600)), time.Date(9999, 12, 31, 23, 59, 59, 120_000_000, time.UTC)}
+	for range 20_000 {
+		nanos := random.Int64N(3e9)
+		times = append(times, now.Add(time.Duration(nanos)), now.Add(time.Duration(nanos/1e6*1e6)))
+	}
+	for _, at := range times {
+		want, err := appendTime(nil, at.UTC())
+		require.NoError(t, err)
+		got, err := s.append(nil, at)
+		require.NoError(t, err)
+		require.Equal(t, string(want), string(got))
+	}
+	b, err := s.append([]byte("before"), time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC))
+	require.ErrorContains(t, err, "year")
+	require.Equal(t, "before", string(b))
+	got, err := s.append(nil, now)
+	require.NoError(t, err, "the next one is written again")
+	want, _ := appendTime(nil, now.UTC())
+	require.Equal(t, string(want), string(got))
 }
