@@ -68,12 +68,17 @@ type ResponseError struct {
 	StatusCode int
 	RetryAfter time.Duration // what the answer asked for, at most 300 s; 0 when it asked for nothing
 	Body       string        // the beginning of the answer, at most 4 KB
+
+	err error // what broke the answer off
 }
 
 // Error names the status only: a body may echo what was sent.
 func (e *ResponseError) Error() string {
 	return fmt.Sprintf("analytics: server answered %d", e.StatusCode)
 }
+
+// Unwrap returns the error that broke the answer off, nil when all of it was read.
+func (e *ResponseError) Unwrap() error { return e.err }
 
 // ShutdownError is returned by Shutdown and Close when not every accepted call
 // was delivered before their deadline.

@@ -295,15 +295,18 @@ func answer(resp *http.Response) error {
 		return nil
 	}
 	var kept []byte
+	var broken error
 	// After a 101 the body is the bare connection, which no deadline ends.
 	if resp.StatusCode >= 200 {
-		kept, _ = io.ReadAll(io.LimitReader(rest, answerKept))
-		_, _ = io.Copy(io.Discard, rest)
+		if kept, broken = io.ReadAll(io.LimitReader(rest, answerKept)); broken == nil {
+			_, broken = io.Copy(io.Discard, rest)
+		}
 	}
 	err := &ResponseError{
 		StatusCode: resp.StatusCode,
 		RetryAfter: parseRetryAfter(resp.Header, time.Now()),
 		Body:       clip(strings.ToValidUTF8(string(kept), "\uFFFD"), answerKept),
+		err:        broken,
 	}
 	if redirects(resp.StatusCode) {
 		if target, e := resp.Location(); e == nil {
