@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"math"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -155,10 +156,10 @@ func (s *stamp) append(b []byte, t time.Time) ([]byte, error) {
 // the same float of that many bits. NaN and the infinities are a *FieldError.
 func appendFloat(b []byte, f float64, bits int) ([]byte, error) {
 	if math.IsNaN(f) {
-		return b, &FieldError{Reason: "NaN is not a JSON number"}
+		return b, &FieldError{Reason: "NaN is not a JSON number", err: notANumber(f)}
 	}
 	if math.IsInf(f, 0) {
-		return b, &FieldError{Reason: "infinity is not a JSON number"}
+		return b, &FieldError{Reason: "infinity is not a JSON number", err: notANumber(f)}
 	}
 	if bits == 64 { // the digits of a float32 may be fewer than those of its value
 		if out, ok := appendCents(b, f); ok {
@@ -178,6 +179,11 @@ func appendFloat(b []byte, f float64, bits int) ([]byte, error) {
 		b = b[:n-1]
 	}
 	return b, nil
+}
+
+// notANumber is what encoding/json says of f.
+func notANumber(f float64) error {
+	return &json.UnsupportedValueError{Value: reflect.ValueOf(f), Str: strconv.FormatFloat(f, 'g', -1, 64)}
 }
 
 // appendCents appends a number with at most two decimals, as amounts of money and

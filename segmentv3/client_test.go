@@ -122,8 +122,8 @@ func TestEnqueue(t *testing.T) {
 			`{"type":"track","messageId":"m","timestamp":"2026-11-24T08:00:00Z","userId":"u","event":"e","context":{}}`},
 		{analytics.Identify{UserId: "u", MessageId: "m", Timestamp: at, Traits: analytics.NewTraits().SetAge(42)},
 			`{"type":"identify","messageId":"m","timestamp":"2026-11-24T08:00:00Z","userId":"u","traits":{"age":42},"context":{}}`},
-		{&analytics.Page{AnonymousId: "a", Name: "Home", MessageId: "m", Timestamp: at, Properties: analytics.Properties{"a": 1}, Integrations: analytics.NewIntegrations().DisableAll().Enable("Mixpanel")},
-			`{"type":"page","messageId":"m","timestamp":"2026-11-24T08:00:00Z","anonymousId":"a","name":"Home","properties":{"a":1},"integrations":{"All":false,"Mixpanel":true},"context":{}}`},
+		{&analytics.Page{AnonymousId: "a", Name: "Home", MessageId: "m", Timestamp: at, Properties: analytics.Properties{"a": 1}, Integrations: analytics.NewIntegrations().DisableAll().Enable("Mixpanel").Set("Braze", "yes")},
+			`{"type":"page","messageId":"m","timestamp":"2026-11-24T08:00:00Z","anonymousId":"a","name":"Home","properties":{"a":1},"integrations":{"All":false,"Braze":true,"Mixpanel":true},"context":{}}`},
 		{analytics.Screen{AnonymousId: "a", Name: "Main", MessageId: "m", Timestamp: at, Properties: analytics.Properties{"products": []analytics.Product{{SKU: "s"}}}, Integrations: analytics.Integrations{"all": true, "All": false}},
 			`{"type":"screen","messageId":"m","timestamp":"2026-11-24T08:00:00Z","anonymousId":"a","name":"Main","properties":{"products":[{"sku":"s","price":0}]},"integrations":{"All":false},"context":{}}`},
 		{analytics.Group{UserId: "u", GroupId: "g", MessageId: "m", Timestamp: at, Traits: analytics.Traits{"nested": analytics.Traits{"a": analytics.Properties{"b": 1}}}},
@@ -165,7 +165,7 @@ func TestEnqueueRefuses(t *testing.T) {
 		m = track(strings.Repeat("x", 100))
 		require.ErrorContains(t, client.Enqueue(m), "messageId")
 		m = track("")
-		m.Integrations = analytics.Integrations{"Mixpanel": 7}
+		m.Integrations = analytics.Integrations{"Mixpanel": []int{7}}
 		require.ErrorContains(t, client.Enqueue(m), "integrations.Mixpanel")
 		require.NoError(t, client.Close())
 		require.Empty(t, srv.Requests())

@@ -2,11 +2,7 @@
 
 package analytics
 
-import (
-	"maps"
-
-	headwater "github.com/headwater-dev/analytics"
-)
+import headwater "github.com/headwater-dev/analytics"
 
 // all is the key that v3 writes for every destination not named; allOnWire is how the
 // Tracking API spells it.
@@ -40,16 +36,26 @@ func (i Integrations) Set(name string, value any) Integrations {
 	return i
 }
 
-// modern spells "all" as the API does, unless that is there too.
+// modern spells "all" as the API does, unless that is there too, and makes a true of a
+// text or a number: to v3 a destination is on unless it says false, and the API knows
+// bools and objects only.
 func (i Integrations) modern() headwater.Integrations {
-	v, ok := i[all]
-	if !ok {
-		return headwater.Integrations(i)
+	if i == nil {
+		return nil
 	}
-	spelt := maps.Clone(i)
-	delete(spelt, all)
-	if _, ok := spelt[allOnWire]; !ok {
-		spelt[allOnWire] = v
+	spelt := make(headwater.Integrations, len(i))
+	for name, v := range i {
+		switch v.(type) {
+		case string, int, int64, float64:
+			v = true
+		}
+		spelt[name] = v
 	}
-	return headwater.Integrations(spelt)
+	if v, ok := spelt[all]; ok {
+		delete(spelt, all)
+		if _, ok := spelt[allOnWire]; !ok {
+			spelt[allOnWire] = v
+		}
+	}
+	return spelt
 }

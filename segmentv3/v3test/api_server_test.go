@@ -85,6 +85,9 @@ func (a *api) report(t *testing.T, o *observations) {
 		sizes[r.key] = append(sizes[r.key], a.message(t, o, r))
 	}
 	for key, list := range sizes {
+		if ofLimits(key) {
+			continue
+		}
 		slices.Sort(list) // requests may overtake each other
 		o.enter("sent "+key+" batches of", fmt.Sprint(list))
 	}
@@ -126,7 +129,7 @@ func (a *api) message(t *testing.T, o *observations, r request) int {
 // message enters what a message says once what is said for the whole batch is merged under it. The library differs by
 // nature and is entered once.
 func (o *observations) message(key string, m, shared map[string]any) {
-	if key == "" || strings.HasPrefix(key, "limits") { // it is enough that it came
+	if ofLimits(key) {
 		o.enter(fmt.Sprintf("arrived %s", key), fmt.Sprint(m["type"]))
 		return
 	}
@@ -144,6 +147,9 @@ func (o *observations) message(key string, m, shared map[string]any) {
 	m["timestamp"] = o.instant(m["timestamp"])
 	leaves(o, name, m)
 }
+
+// ofLimits tells keys of scenarios of which it is enough to know that something came.
+func ofLimits(key string) bool { return key == "" || strings.HasPrefix(key, "limits") }
 
 // instant returns a timestamp of the program's as an instant, and enters how that was written.
 func (o *observations) instant(v any) string {

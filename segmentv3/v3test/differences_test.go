@@ -7,7 +7,7 @@ import "maps"
 type sides struct{ v3, ours string }
 
 // differences is complete: a difference that is not in it fails TestTheProgramSeesTheSame, and so does one that is gone.
-var differences = all(wire, delivery, enqueue, texts, documents)
+var differences = all(wire, delivery, enqueue, limits, texts, documents)
 
 // wire: what arrives.
 var wire = map[string]sides{
@@ -18,6 +18,12 @@ var wire = map[string]sides{
 	"contexts library of the caller's": {"analytics-go", "mine"},               // v3 writes to Config.DefaultContext
 	// The same instants, in UTC.
 	"timestamps of the program's": {"2024-03-20T04:06:07.123456789+02:00", "2024-03-20T02:06:07.123456789Z"},
+
+	// Only time.Time{} itself means now there.
+	"arrived setters zero time.timestamp": {`"the year 1"`, `"the client's"`},
+	// An Endpoint that ends in a slash or /v1.
+	"request slash":   {"POST //v1/batch application/json", absent},
+	"request version": {"POST /v1/v1/batch application/json", absent},
 
 	// The Tracking API knows "sku" and "All".
 	"arrived setters properties.properties.products[0].sky": {`"sku-1"`, absent},
@@ -50,15 +56,14 @@ var enqueue = map[string]sides{
 	"endpoint enqueue": {"<nil>", notAnEndpoint},
 
 	// Here the Callback is told another type than with v3.
-	"encoding infinity told": {"*json.UnsupportedValueError: json: unsupported value: +Inf", notANumber},
-	"endpoint told":          {`*url.Error: parse "://nowhere/v1/batch": missing protocol scheme`, notAnEndpoint},
+	"endpoint told": {`*url.Error: parse "://nowhere/v1/batch": missing protocol scheme`, notAnEndpoint},
 
 	"enqueue nil":         {nilPanic, "*errors.errorString: analytics: the message is nil"},
 	"enqueue nil pointer": {nilPanic, "*errors.errorString: analytics: the message is a nil *analytics.Track"},
 }
 
 const (
-	notANumber    = "*analytics.FieldError: analytics: track: properties.v: infinity is not a JSON number"
+	notANumber    = "*json.UnsupportedValueError: json: unsupported value: +Inf"
 	notAnEndpoint = "*analytics.FieldError: analytics: config: Endpoint: is not a URL, want something like https://api.segment.io"
 	nilPanic      = "*errors.errorString: panic: runtime error: invalid memory address or nil pointer dereference"
 
@@ -66,6 +71,41 @@ const (
 	ourClosed   = "*errors.errorString: analytics: client is closed"
 	theirTooBig = "*errors.errorString: the message exceeds the maximum allowed size"
 	ourTooBig   = "*errors.errorString: analytics: message is too large"
+)
+
+// limits: what one of the two refuses.
+var limits = map[string]sides{
+	// What the Tracking API does not take.
+	"limits long id enqueue":      {"<nil>", longID},
+	"told limits-long-id track":   {"success", longID},
+	"arrived limits-long-id":      {"track", absent},
+	"key  enqueue":                {"<nil>", noKey},
+	"told  key":                   {"success", noKey},
+	"arrived ":                    {"track", absent},
+	"key limits of a key enqueue": {"<nil>", badKey},
+	"told limits of a key key":    {"success", badKey},
+	"arrived limits of a key":     {"track", absent},
+	"limits address enqueue":      {"<nil>", badAddress},
+	"told limits-address track": {"*json.MarshalerError: json: error calling MarshalJSON for type *analytics.Context: " +
+		"json: error calling MarshalText for type net.IP: address 0102: invalid IP address", badAddress},
+
+	// The context, with that of the Config and the library, counts as part of the message here.
+	"limits nearly big enqueue":      {"<nil>", ourTooBig},
+	"told limits-nearly-big track":   {"success", ourTooBig},
+	"arrived limits-nearly-big":      {"track", absent},
+	"limits big by merge enqueue":    {"<nil>", ourTooBig},
+	"told limits-big-by-merge track": {"success", ourTooBig},
+	"arrived limits-big-by-merge":    {"track", absent},
+	// v3 writes "<" as six bytes.
+	"told limits-big-by-< track": {theirTooBig, "success"},
+	"arrived limits-big-by-<":    {absent, "track"},
+}
+
+const (
+	longID     = "*analytics.FieldError: analytics: track: messageId: is longer than 99 characters"
+	noKey      = "*analytics.FieldError: analytics: config: WriteKey: is empty: pass the write key of your source to New"
+	badKey     = "*analytics.FieldError: analytics: config: WriteKey: has a space, a colon or a control character in it"
+	badAddress = "*fmt.wrapError: analytics: Context.IP: address 0102: invalid IP address"
 )
 
 // texts: the error values are the modern client's, and so is what they say.
