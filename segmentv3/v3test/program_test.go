@@ -26,9 +26,10 @@ type observations struct {
 	seen map[string][]string
 }
 
-// unnamed takes from a text by which of its two names the program was compiled, and the
-// pointer that newer releases of encoding/json see in an interface.
-var unnamed = strings.NewReplacer("for type *theirs.", "for type program.", "for type *ours.", "for type program.",
+// unnamed takes from a text by which of its two names the program was compiled, and what
+// releases of encoding/json differ in.
+var unnamed = strings.NewReplacer("AppendText for type *net.IP", "MarshalText for type net.IP",
+	"for type *theirs.", "for type program.", "for type *ours.", "for type program.",
 	"theirs.", "program.", "ours.", "program.")
 
 // note enters one thing that the program saw. An error is entered with its type, whose package is called analytics on
