@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 )
@@ -39,11 +38,10 @@ func (t *till) ring(ctx context.Context) (slip, error) {
 		return next, fmt.Errorf("till: %w", err)
 	}
 	req.SetBasicAuth(writeKey, "")
+	req.Close = true // so old that it calls anew each time
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return next, fmt.Errorf("till: %w", err)
 	}
-	defer resp.Body.Close()
-	_, _ = io.Copy(io.Discard, resp.Body) // to its end, so that the connection can be used again
-	return next, nil
+	return next, resp.Body.Close()
 }
