@@ -30,6 +30,7 @@ type commandLine struct {
 	Import  importCommand  `cmd:"" help:"Send files of calls, one JSON object a line, to a source."`
 	Send    sendCommand    `cmd:"" help:"Send one call."`
 	E2E     e2eCommand     `cmd:"" name:"e2e" help:"Play a script of calls and report in JSON, for black-box suites."`
+	Spool   spoolCommand   `cmd:"" help:"Look after the spool of a service: what waits, what was rejected."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 
 	VersionFlag bool `name:"version" help:"Print the version."`

@@ -3,7 +3,8 @@
 // headwater collect runs a Tracking API of your own, with a page to see what came.
 // headwater import sends files of calls, one JSON object a line, and can go on
 // where it was stopped; headwater send sends one call; headwater e2e plays what a
-// black-box suite asks for. See README.md.
+// black-box suite asks for; headwater spool looks after the calls that a service keeps
+// on disk. See README.md.
 package main
 
 import (

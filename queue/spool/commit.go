@@ -3,6 +3,7 @@
 package spool
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -48,6 +49,7 @@ type work struct {
 func (s *Spool) run() {
 	defer close(s.done)
 	for {
+		s.inspect()
 		w, wait := s.next()
 		switch {
 		case w != nil:
@@ -70,9 +72,13 @@ func (s *Spool) next() (w *work, wait time.Duration) {
 		switch {
 		case len(s.acks) == 0 && s.closed:
 			return nil, -1
-		case len(s.acks) == 0:
+		case len(s.acks) == 0 && s.mend.IsZero():
 			return nil, 0
-		case !s.closed && len(s.acks) < groupAcks && time.Since(s.ackSince) < ackWithin:
+		case len(s.acks) == 0:
+			if d := time.Until(s.mend); d > 0 {
+				return nil, d
+			} // an empty commit tries the disk
+		case !s.closed && len(s.acks) > 0 && len(s.acks) < groupAcks && time.Since(s.ackSince) < ackWithin:
 			return nil, ackWithin - time.Since(s.ackSince)
 		}
 	}
@@ -86,6 +92,19 @@ func (s *Spool) next() (w *work, wait time.Duration) {
 	}
 	s.acks, s.ackSince = nil, time.Time{}
 	return w, 0
+}
+
+// inspect opens a file anew in which a Lease met damage, or that could not be opened
+// before.
+func (s *Spool) inspect() {
+	s.mu.Lock()
+	found := s.suspect
+	s.suspect = nil
+	wanted := found != nil || s.disk == nil && len(s.pending)+len(s.acks) > 0
+	s.mu.Unlock()
+	if wanted {
+		s.reopen(&work{}, cmp.Or(found, errClosedDisk))
+	}
 }
 
 // idle waits for the bell.
@@ -106,6 +125,8 @@ func (s *Spool) idle(wait time.Duration) {
 func (s *Spool) end() {
 	s.diskMu.Lock()
 	defer s.diskMu.Unlock()
+	defer s.lock.Close()
+	defer unlock(s.lock) // a program that is being started may hold the handle a moment longer
 	if s.disk == nil {
 		return
 	}
@@ -128,7 +149,7 @@ func (s *Spool) commit(w *work) {
 	if errors.Is(err, berrors.ErrMaxSizeReached) {
 		// Nothing was written. To forget what was delivered makes room.
 		s.fail(w, fmt.Errorf("%w: the file has its full size", analytics.ErrQueueFull))
-		s.retryAcks(w)
+		s.forgetAlone(w)
 		return
 	}
 	s.options.Logger.Error("spool: commit failed", "err", err)
@@ -137,13 +158,12 @@ func (s *Spool) commit(w *work) {
 	case !known:
 		s.fail(w, fmt.Errorf("%w: %w: %w", analytics.ErrUnknownOutcome, ErrStorage, err))
 	case present:
-		// The file has them, the disk perhaps not.
-		s.register(w)
-		s.answer(w, fmt.Errorf("%w: %w: %w", analytics.ErrUnknownOutcome, ErrStorage, err))
+		// The file has them, the disk perhaps not; reopen has counted them.
+		s.fail(w, fmt.Errorf("%w: %w: %w", analytics.ErrUnknownOutcome, ErrStorage, err))
 	default:
 		s.fail(w, fmt.Errorf("%w: %w", ErrStorage, err))
 	}
-	s.keepAcks(w.acks)
+	s.forgetAlone(w)
 }
 
 // write puts a group into the file, synced.
@@ -153,11 +173,15 @@ func (s *Spool) write(w *work) error {
 	if s.disk == nil {
 		return errClosedDisk
 	}
-	return s.disk.update(func(tx *bbolt.Tx) error {
+	commit := s.disk.update
+	if len(w.requests) == 0 {
+		commit = s.disk.forget
+	}
+	return commit(func(tx *bbolt.Tx) error {
 		sequence := w.first
 		for _, r := range w.requests {
 			for i, rec := range r.records {
-				bucket, err := tx.CreateBucketIfNotExists(waitingBucket(r.sources[i]))
+				bucket, err := makeBucket(tx, waitingBucket(r.sources[i]))
 				if err != nil {
 					return err
 				}
@@ -198,7 +222,7 @@ func (s *Spool) apply(tx *bbolt.Tx, acks []ack) error {
 func (s *Spool) committed(w *work) {
 	s.register(w)
 	s.mu.Lock()
-	s.failure = nil
+	s.failure, s.mend = nil, time.Time{}
 	s.mu.Unlock()
 	s.answer(w, nil)
 }
@@ -231,7 +255,7 @@ func (s *Spool) answer(w *work, err error) {
 // fail tells the callers of a group that it is not in the file, and gives back its room.
 func (s *Spool) fail(w *work, err error) {
 	s.mu.Lock()
-	s.failure = err
+	s.failure, s.mend = err, time.Now().Add(mendWithin)
 	for _, r := range w.requests {
 		s.release(len(r.records), r.bytes)
 	}
@@ -239,16 +263,31 @@ func (s *Spool) fail(w *work, err error) {
 	s.answer(w, err)
 }
 
-// retryAcks forgets what was delivered without the group that did not fit.
-func (s *Spool) retryAcks(w *work) {
-	if len(w.acks) == 0 {
-		return
+// forgetAlone forgets what was delivered without the group that did not fit: else nothing
+// would ever make room. A full disk may have pages for a few of them and not for all,
+// and has more when those are gone.
+func (s *Spool) forgetAlone(w *work) {
+	acks, most := w.acks, len(w.acks)
+	if len(w.requests) == 0 {
+		most /= 4 // all of them at once have failed
 	}
-	alone := &work{first: w.first, acks: w.acks}
-	if err := s.write(alone); err != nil {
-		s.options.Logger.Error("spool: nothing can be forgotten", "err", err)
-		s.keepAcks(w.acks)
+	for len(acks) > 0 && most > 0 && s.isOpen() {
+		part := &work{first: w.first, acks: acks[:min(most, len(acks))]}
+		if err := s.write(part); err != nil {
+			s.options.Logger.Error("spool: nothing can be forgotten", "err", err)
+			s.reopen(part, err)
+			most = len(part.acks) / 4
+			continue
+		}
+		acks, most = acks[len(part.acks):], 2*most
 	}
+	s.keepAcks(acks)
+}
+
+func (s *Spool) isOpen() bool {
+	s.diskMu.RLock()
+	defer s.diskMu.RUnlock()
+	return s.disk != nil
 }
 
 // keepAcks has acks tried again with a later commit. To take out what is gone already
@@ -268,7 +307,8 @@ func (s *Spool) keepAcks(acks []ack) {
 
 // reopen opens the file anew after a commit that failed: what bbolt has in memory may
 // not be what is in the file, and a sync that failed once says nothing when it succeeds.
-// It tells whether the group is in the file, if that can be known.
+// It tells whether the group is in the file, if that can be known, and counts what is in
+// it and was not counted: this group, or one before whose fate was unknown.
 func (s *Spool) reopen(w *work, cause error) (present, known bool) {
 	s.diskMu.Lock()
 	defer s.diskMu.Unlock()
@@ -280,7 +320,10 @@ func (s *Spool) reopen(w *work, cause error) (present, known bool) {
 		}
 		s.disk = nil
 	}
-	d, lines, err := s.load()
+	s.mu.Lock()
+	counted := s.sequence
+	s.mu.Unlock()
+	d, lines, err := s.load(counted)
 	switch {
 	case err == nil:
 	case damaged(err):
@@ -293,20 +336,17 @@ func (s *Spool) reopen(w *work, cause error) (present, known bool) {
 		return false, errors.Is(cause, errClosedDisk) // nothing was written then
 	}
 	s.disk = d
-	if len(w.requests) == 0 {
-		return false, true
-	}
-	l := lines[w.requests[0].sources[0]]
-	return l != nil && l.end > w.first, true
+	s.adopt(lines)
+	return len(lines) > 0 && !errors.Is(cause, errClosedDisk), true
 }
 
 // restart begins a new file in place of the damaged one; diskMu is held. What waited is
-// in the old one.
+// in the old one, and what is leased is still delivered.
 func (s *Spool) restart(found error) error {
 	if err := s.replace(found); err != nil {
 		return err
 	}
-	d, _, err := s.load()
+	d, _, err := s.load(0)
 	if err != nil {
 		return err
 	}
@@ -314,13 +354,12 @@ func (s *Spool) restart(found error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, l := range s.lines {
-		events, cost := l.waiting+len(l.back), int64(0)
+		events, cost := l.waiting+len(l.back), l.cost
 		for _, r := range l.back {
 			cost += r.cost
 		}
-		_ = cost
-		s.events -= events
-		l.waiting, l.bytes, l.back = 0, 0, nil
+		l.waiting, l.bytes, l.cost, l.back = 0, 0, 0, nil
+		s.release(events, cost)
 	}
 	s.acks = nil
 	return nil

@@ -15,6 +15,8 @@ import (
 	"github.com/headwater-dev/analytics"
 )
 
+var errNoLetter = errors.New("no dead letter")
+
 // maxReason bounds what is kept of the reason for a rejection.
 const maxReason = 1 << 10
 
@@ -52,18 +54,22 @@ func (s *Spool) bury(tx *bbolt.Tx, a *ack, r record) error {
 	if r == nil || s.options.MaxDead < 0 {
 		return nil
 	}
-	bucket, err := tx.CreateBucketIfNotExists(name)
+	bucket, err := makeBucket(tx, name)
 	if err != nil {
 		return err
 	}
 	if err := bucket.Put(keyOf(a.sequence), bytes.Clone(value)); err != nil {
 		return err
 	}
-	return trim(bucket, s.options.MaxDead, s.options.deadBytes()/2)
+	gone, err := trim(bucket, s.options.MaxDead, s.options.deadBytes()/2)
+	if gone > 0 {
+		s.options.Logger.Warn("spool: dead letters beyond the bound are deleted", "source", a.source, "count", gone)
+	}
+	return err
 }
 
-// trim removes the oldest records beyond the bounds.
-func trim(bucket *bbolt.Bucket, most int, size int64) error {
+// trim removes the oldest records beyond the bounds, and counts them.
+func trim(bucket *bbolt.Bucket, most int, size int64) (gone int, err error) {
 	kept, held := 0, int64(0)
 	cursor := bucket.Cursor()
 	var surplus [][]byte
@@ -75,10 +81,10 @@ func trim(bucket *bbolt.Bucket, most int, size int64) error {
 	}
 	for _, key := range surplus {
 		if err := bucket.Delete(key); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	return nil
+	return len(surplus), nil
 }
 
 // Source describes the calls of one source in a spool.
@@ -135,7 +141,7 @@ func (c *Source) count(kind []byte, bucket *bbolt.Bucket) error {
 }
 
 // Dead calls yield with the dead letters of a source, oldest first, until it returns
-// false.
+// false. yield must not call the Spool.
 func (s *Spool) Dead(source string, yield func(DeadLetter) bool) error {
 	err := s.view(func(tx *bbolt.Tx) error {
 		bucket := tx.Bucket(deadBucket(source))
@@ -205,16 +211,11 @@ func (s *Spool) Retry(ctx context.Context, source string, numbers ...uint64) err
 
 // Drop removes dead letters of a source. It waits for the disk.
 func (s *Spool) Drop(source string, numbers ...uint64) error {
-	s.diskMu.RLock()
-	defer s.diskMu.RUnlock()
-	if s.disk == nil {
-		return errors.Join(ErrStorage, errClosedDisk)
-	}
-	err := s.disk.update(func(tx *bbolt.Tx) error {
+	err := s.forget(func(tx *bbolt.Tx) error {
 		bucket := tx.Bucket(deadBucket(source))
 		for _, number := range numbers {
 			if bucket == nil || bucket.Get(keyOf(number)) == nil {
-				return fmt.Errorf("source %s has no dead letter %d", source, number)
+				return fmt.Errorf("source %s has %w %d", source, errNoLetter, number)
 			}
 			if err := bucket.Delete(keyOf(number)); err != nil {
 				return err
@@ -226,4 +227,24 @@ func (s *Spool) Drop(source string, numbers ...uint64) error {
 		return fmt.Errorf("spool: dropping dead letters: %w", err)
 	}
 	return nil
+}
+
+// forget takes something out of the file. After a failure the committer opens the file
+// anew, as it does after one of its own.
+func (s *Spool) forget(fn func(*bbolt.Tx) error) error {
+	s.diskMu.RLock()
+	defer s.diskMu.RUnlock()
+	if s.disk == nil {
+		return errors.Join(ErrStorage, errClosedDisk)
+	}
+	err := s.disk.forget(fn)
+	if err == nil || errors.Is(err, errNoLetter) {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.suspect = err
+	s.failure, s.mend = fmt.Errorf("%w: %w", ErrStorage, err), time.Now().Add(mendWithin)
+	s.ring()
+	return s.failure
 }

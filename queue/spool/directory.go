@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"syscall"
 	"time"
 )
 
@@ -28,7 +29,7 @@ func prepare(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("spool: %w", err)
 	}
-	info, err := os.Lstat(dir)
+	info, err := os.Lstat(filepath.Clean(dir)) // a slash at its end would follow a link
 	if err != nil {
 		return fmt.Errorf("spool: %w", err)
 	}
@@ -41,6 +42,14 @@ func prepare(dir string) error {
 		return fmt.Errorf("spool: %s is writable by everybody (mode %04o): take that away with chmod o-w", dir, info.Mode().Perm())
 	}
 	return nil
+}
+
+// permitted says of an error about permissions what they must be.
+func permitted(dir string, err error) error {
+	if !errors.Is(err, fs.ErrPermission) && !errors.Is(err, syscall.EROFS) {
+		return err
+	}
+	return fmt.Errorf("%w: the user that runs this must own and be allowed to write to %s (mode 0700) and to the files in it (mode 0600)", err, dir)
 }
 
 // create makes the file if it is not there: under another name first, complete and
@@ -63,8 +72,11 @@ func create(dir string, open opener, maxSize int64) error {
 	if err := d.close(); err != nil {
 		return fmt.Errorf("spool: %w", err)
 	}
-	if err := os.Link(blank, path); err != nil && !errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("spool: %w", err)
+	if err := os.Link(blank, path); err != nil {
+		// Another process may have been first, and have removed the blank as litter.
+		if _, there := os.Lstat(path); there != nil {
+			return fmt.Errorf("spool: %w", err)
+		}
 	}
 	return syncDir(dir)
 }

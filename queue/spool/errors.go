@@ -27,7 +27,10 @@ type CorruptError struct {
 
 // Error reads "spool: set aside as /var/spool/x/spool.db.corrupt-20261124T171842: …".
 func (e *CorruptError) Error() string {
-	if e.Path == "" {
+	switch {
+	case e.Path == "" && e.Records == 0:
+		return fmt.Sprintf("spool: damaged: %v", e.Err)
+	case e.Path == "":
 		return fmt.Sprintf("spool: %d damaged records are set aside: %v", e.Records, e.Err)
 	}
 	return fmt.Sprintf("spool: set aside as %s: %v", e.Path, e.Err)

@@ -82,35 +82,28 @@ func (s *Spool) take(l *line, limit analytics.Limit) (analytics.Lease, error) {
 	s.mu.Unlock()
 	err := b.read(back, next, end)
 	s.mu.Lock()
-	l.reading = false
+	defer l.ring() // another Lease may be waiting for the end of this reading
 	if err != nil {
+		l.reading, l.late = false, late{}
 		var again []returned
 		for _, h := range back {
 			again = append(again, returned{held: h})
 		}
 		l.giveBack(again)
-		return nil, s.unreadable(l, err)
+		return nil, s.unreadable(err)
 	}
-	for _, h := range b.fresh {
-		l.forget(h)
-	}
+	missing, cost := l.took(b.fresh, end, b.stopped || end == next, b.oldest)
+	l.cut = false
 	for _, h := range b.damaged {
 		s.acks = append(s.acks, ack{held: h, source: l.source, fate: setAsideInFile})
+		missing, cost = missing+1, cost+h.cost
 	}
-	if n := len(b.damaged); n > 0 {
-		s.leased -= b.damagedBack
-		s.release(n, sum(b.damaged))
+	if missing > 0 {
+		s.release(missing, cost)
 		s.ring()
 		s.mu.Unlock()
-		s.damage(&CorruptError{Records: n, Err: errRecord})
+		s.damage(&CorruptError{Records: missing, Err: errRecord})
 		s.mu.Lock()
-	}
-	if l.waiting == 0 && end > next {
-		l.next = l.end
-	}
-	l.oldest, l.cut = b.oldest, false
-	if l.waiting > 0 || over || len(l.back) > 0 {
-		l.ring() // another Lease may be waiting for what is left
 	}
 	if len(b.entries) == 0 {
 		return nil, nil
@@ -119,10 +112,18 @@ func (s *Spool) take(l *line, limit analytics.Limit) (analytics.Lease, error) {
 	return b, nil
 }
 
-// unreadable is what a Lease returns when the file cannot be read; the lock is held.
-func (s *Spool) unreadable(l *line, err error) error {
+// unreadable is what a Lease returns when the file cannot be read; the lock is held. A
+// damaged one is left to the committer.
+func (s *Spool) unreadable(err error) error {
 	s.failure = fmt.Errorf("%w: %w", ErrStorage, err)
-	l.ring()
+	if s.mend.IsZero() {
+		s.mend = time.Now().Add(mendWithin)
+		s.ring()
+	}
+	if damaged(err) {
+		s.suspect = err
+		s.ring()
+	}
 	return s.failure
 }
 
@@ -132,14 +133,14 @@ type batch struct {
 	line  *line
 	limit analytics.Limit
 
-	entries     []analytics.Entry
-	held        []held // of the entries
-	size        int    // of their bodies
-	fresh       []held // read from the line, damaged ones too
-	damaged     []held
-	damagedBack int       // of the damaged, those that were given back before
-	oldest      time.Time // of what is left in the line
-	settled     bool
+	entries []analytics.Entry
+	held    []held // of the entries
+	size    int    // of their bodies
+	fresh   []held // read from the line, damaged ones too
+	damaged []held
+	stopped bool      // by the limit
+	oldest  time.Time // of what is left in the line then
+	settled bool
 }
 
 // read reads the records that were given back, and those of the line from next to
@@ -167,7 +168,7 @@ func (b *batch) read(back []held, next, end uint64) error {
 			}
 			r := record(value)
 			if len(b.entries) > 0 && (len(b.entries) >= b.limit.Events || b.size+r.bodyBytes() > b.limit.Bytes) {
-				b.oldest = r.time()
+				b.stopped, b.oldest = true, r.time()
 				break
 			}
 			h := held{sequence: sequence, cost: r.cost(), body: r.bodyBytes()}
@@ -188,13 +189,6 @@ func (b *batch) add(h held, r record) {
 	b.entries = append(b.entries, e)
 	b.held = append(b.held, h)
 	b.size += h.body
-}
-
-func sum(list []held) (cost int64) {
-	for _, h := range list {
-		cost += h.cost
-	}
-	return cost
 }
 
 // Entries implements analytics.Lease.

@@ -19,12 +19,21 @@ type line struct {
 	end     uint64    // one behind the last that is committed
 	waiting int       // records from next on
 	bytes   int       // of their bodies
-	cost    int64     // of their records; only right while the file is counted
+	cost    int64     // of their records
 	oldest  time.Time // when the first of them was accepted; zero when a Lease has to look
 	back    []returned
 	cut     bool // an Append was turned away: lease now what there is
 	reading bool // a Lease is reading them
+	late    late // what was added meanwhile
 	waiters []*waiter
+}
+
+// late is what was added to a line while a Lease was reading it.
+type late struct {
+	count  int
+	bytes  int
+	cost   int64
+	oldest time.Time
 }
 
 // held is one record that is leased or was.
@@ -97,11 +106,40 @@ func (l *line) add(sequence uint64, r record) {
 	l.end = sequence + 1
 	l.waiting++
 	l.bytes += r.bodyBytes()
+	l.cost += r.cost()
+	if l.reading {
+		if l.late.count == 0 {
+			l.late.oldest = r.time()
+		}
+		l.late.count++
+		l.late.bytes += r.bodyBytes()
+		l.late.cost += r.cost()
+	}
 	for _, w := range l.waiters {
 		if l.waiting == 1 || l.waiting == w.limit.Events || before < w.limit.Bytes && l.bytes >= w.limit.Bytes {
 			w.ring()
 		}
 	}
+}
+
+// join adds the records of a line that was counted, all behind those of l.
+func (l *line) join(o *line) {
+	if l.waiting == 0 {
+		l.next, l.oldest = o.next, o.oldest
+	}
+	l.end = o.end
+	l.waiting += o.waiting
+	l.bytes += o.bytes
+	l.cost += o.cost
+	if l.reading {
+		if l.late.count == 0 {
+			l.late.oldest = o.oldest
+		}
+		l.late.count += o.waiting
+		l.late.bytes += o.bytes
+		l.late.cost += o.cost
+	}
+	l.ring()
 }
 
 // look says whether there is anything to take, whether the limit says to take it now,
@@ -150,12 +188,25 @@ func (l *line) giveBack(list []returned) {
 	l.ring()
 }
 
-// forget takes a record out of what waits.
-func (l *line) forget(h held) {
-	l.waiting = max(0, l.waiting-1)
-	l.bytes = max(0, l.bytes-h.body)
-	l.next = h.sequence + 1
-	if l.waiting == 0 {
-		l.bytes = 0
+// took ends a reading of what waited before end. Of what was read nothing waits any more;
+// unless the limit stopped it, all that waits came meanwhile, whatever was counted. It
+// returns what was counted and is not in the file.
+func (l *line) took(read []held, end uint64, stopped bool, oldest time.Time) (missing int, cost int64) {
+	l.reading = false
+	for _, h := range read {
+		l.waiting--
+		l.bytes -= h.body
+		l.cost -= h.cost
+		l.next = h.sequence + 1
 	}
+	if !oldest.IsZero() {
+		l.oldest = oldest
+	}
+	if !stopped {
+		missing, cost = l.waiting-l.late.count, l.cost-l.late.cost
+		l.waiting, l.bytes, l.cost = l.late.count, l.late.bytes, l.late.cost
+		l.next, l.oldest = max(l.next, end), l.late.oldest
+	}
+	l.late = late{}
+	return missing, cost
 }

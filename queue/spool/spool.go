@@ -34,6 +34,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/bits"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -48,6 +50,9 @@ const (
 	// ackWithin is how long what was delivered may stay in the file when nothing is
 	// accepted with which to forget it.
 	ackWithin = time.Second
+	// mendWithin is how long a disk that failed is left alone when nothing is accepted
+	// with which to try it.
+	mendWithin = 5 * time.Second
 )
 
 // Options of Open. The zero value of each is its default.
@@ -107,9 +112,19 @@ func (o *Options) withDefaults() (Options, error) {
 	return out, nil
 }
 
-// fileSize bounds the file: the budget is four fifths of it, less the dead letters, so
-// that what is forgotten always finds the pages that bbolt copies for it.
-func (o *Options) fileSize() int64 { return o.MaxBytes/4*5 + o.deadBytes() + 1<<20 }
+// fileSize bounds the file: the budget is four fifths of it, less the dead letters. bbolt
+// grows a small file to the next power of two and a large one by its step, and refuses
+// to when that is beyond the bound: it is rounded up, so that the budget is met first.
+func (o *Options) fileSize() int64 {
+	size := o.MaxBytes/4*5 + o.deadBytes() + 1<<20
+	if size > growthStep {
+		return size + growthStep
+	}
+	return 1 << bits.Len64(uint64(size-1))
+}
+
+// growthStep is bbolt's.
+const growthStep = 16 << 20
 
 // deadBytes bounds the dead letters.
 func (o *Options) deadBytes() int64 { return o.MaxBytes / 16 }
@@ -118,6 +133,7 @@ func (o *Options) deadBytes() int64 { return o.MaxBytes / 16 }
 type Spool struct {
 	dir     string
 	options Options
+	lock    *os.File // of the directory; nil where there are none
 
 	diskMu sync.RWMutex // held to use the disk, exclusively to replace it
 	disk   disk         // nil while it cannot be opened
@@ -133,6 +149,8 @@ type Spool struct {
 	acks     []ack      // to be committed
 	ackSince time.Time  // since when the oldest of them waits
 	failure  error      // of the last commit
+	suspect  error      // what a Lease found in a file that must be looked at
+	mend     time.Time  // when to try a disk that failed; zero while none did
 	corrupt  *CorruptError
 	closed   bool
 	bell     chan struct{} // rung for the committer
@@ -150,11 +168,21 @@ func Open(dir string, options *Options) (*Spool, error) {
 		return nil, err
 	}
 	if err := prepare(dir); err != nil {
-		return nil, err
+		return nil, permitted(dir, err)
 	}
-	s := &Spool{dir: dir, options: o, lines: make(map[string]*line), bell: make(chan struct{}, 1), done: make(chan struct{})}
+	lock, err := lockDir(dir)
+	if err != nil {
+		return nil, permitted(dir, err)
+	}
+	s := &Spool{
+		dir: dir, options: o, lock: lock, lines: make(map[string]*line),
+		bell: make(chan struct{}, 1), done: make(chan struct{}),
+	}
 	if err := s.open(); err != nil {
-		return nil, err
+		unlock(lock)
+		unlock(lock)
+		_ = lock.Close()
+		return nil, permitted(dir, err)
 	}
 	tidy(dir)
 	go s.run()
@@ -174,7 +202,7 @@ func (s *Spool) open() error {
 }
 
 func (s *Spool) tryOpen() error {
-	d, lines, err := s.load()
+	d, lines, err := s.load(0)
 	if err != nil {
 		return err
 	}
@@ -183,16 +211,23 @@ func (s *Spool) tryOpen() error {
 	return nil
 }
 
-// load opens the file, and counts what is in it.
-func (s *Spool) load() (disk, map[string]*line, error) {
+// load opens the file, and counts what is in it behind a sequence number.
+func (s *Spool) load(after uint64) (disk, map[string]*line, error) {
 	if err := create(s.dir, s.options.open, s.options.fileSize()); err != nil {
 		return nil, nil, err
 	}
-	d, err := s.options.open(filepath.Join(s.dir, fileName), s.options.fileSize())
+	path := filepath.Join(s.dir, fileName)
+	if info, err := os.Stat(path); err == nil && info.Size() == 0 {
+		return nil, nil, fmt.Errorf("spool: %w: it is empty", errStructure) // bbolt would fill it
+	}
+	d, err := s.options.open(path, s.options.fileSize())
 	if err != nil {
 		return nil, nil, fmt.Errorf("spool: %w", err)
 	}
-	lines, last, err := count(d)
+	if torn := tornOf(d); torn != nil {
+		s.damage(&CorruptError{Err: fmt.Errorf("the last group may be missing: %w", torn)})
+	}
+	lines, last, err := count(d, after)
 	if err != nil {
 		if errors.Is(err, errPanic) {
 			abandon(d)
@@ -233,7 +268,7 @@ func (s *Spool) adopt(lines map[string]*line) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for source, l := range lines {
-		s.lines[source] = l
+		s.line(source).join(l)
 		s.events += l.waiting
 		s.bytes += l.cost
 	}
