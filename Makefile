@@ -49,7 +49,7 @@ chaos: ## Run the chaos test at full length, 200 000 calls, with the race detect
 .PHONY: soak
 soak: ## Run the long forms of the reliability tests
 	SOAK=1 go test -count=1 -timeout 60m -v ./reliability
-	SOAK=1 go test -count=1 -timeout 60m -v -run '^Test(Crash|Kill|InUse|OpenAtOnce|Backlog)' ./queue/spool
+	SOAK=1 go test -count=1 -timeout 60m -v -run '^Test(Crash|Kill|InUse|OpenAtOnce|Backlog|ABit|AFile|Model)' ./queue/spool
 	go test -run '^$$' -bench . -benchtime 20000x ./queue/spool
 
 .PHONY: reliability

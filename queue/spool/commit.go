@@ -358,7 +358,7 @@ func (s *Spool) restart(found error) error {
 		for _, r := range l.back {
 			cost += r.cost
 		}
-		l.waiting, l.bytes, l.cost, l.back = 0, 0, 0, nil
+		l.waiting, l.bytes, l.cost, l.back, l.late = 0, 0, 0, nil, late{}
 		s.release(events, cost)
 	}
 	s.acks = nil

@@ -83,6 +83,7 @@ func inspectFile(path string) (torn, err error) {
 		if err == nil {
 			torn, err = verify(handle, info.Size(), db.Info().PageSize)
 		}
+		unlock(handle) // bbolt leaves that to the close, which a program that is being started delays
 		return errors.Join(err, db.Close())
 	})
 	if errors.Is(err, berrors.ErrTimeout) {

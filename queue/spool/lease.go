@@ -98,6 +98,9 @@ func (s *Spool) take(l *line, limit analytics.Limit) (analytics.Lease, error) {
 		s.acks = append(s.acks, ack{held: h, source: l.source, fate: setAsideInFile})
 		missing, cost = missing+1, cost+h.cost
 	}
+	for _, h := range b.gone {
+		missing, cost = missing+1, cost+h.cost
+	}
 	if missing > 0 {
 		s.release(missing, cost)
 		s.ring()
@@ -138,6 +141,7 @@ type batch struct {
 	size    int    // of their bodies
 	fresh   []held // read from the line, damaged ones too
 	damaged []held
+	gone    []held    // given back before, and not in the file any more
 	stopped bool      // by the limit
 	oldest  time.Time // of what is left in the line then
 	settled bool
@@ -150,11 +154,14 @@ func (b *batch) read(back []held, next, end uint64) error {
 	return b.spool.view(func(tx *bbolt.Tx) error {
 		bucket := tx.Bucket(waitingBucket(b.line.source))
 		if bucket == nil {
+			b.gone = back // with a file that was set aside
 			return nil
 		}
 		for _, h := range back {
 			if r := bucket.Get(keyOf(h.sequence)); r != nil {
 				b.add(h, r)
+			} else {
+				b.gone = append(b.gone, h)
 			}
 		}
 		cursor := bucket.Cursor()

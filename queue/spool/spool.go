@@ -58,8 +58,10 @@ const (
 // Options of Open. The zero value of each is its default.
 type Options struct {
 	// MaxBytes bounds what calls take on disk, each with some 50 bytes beside its own.
-	// Default 256 MiB. The file may be a quarter larger, and the dead
-	// letters a sixteenth, so that there is always room to forget what was delivered.
+	// Default 256 MiB. The file may be some more than a quarter larger, and
+	// the dead letters a sixteenth, so that there is always room to forget what was
+	// delivered. Calls of more than 2 KB may fill the file before the budget, since pages
+	// have 4 KB; Append then returns analytics.ErrQueueFull under Block too.
 	MaxBytes int64
 
 	// MaxEvents bounds the number of calls. Default none.
@@ -179,7 +181,6 @@ func Open(dir string, options *Options) (*Spool, error) {
 		bell: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 	if err := s.open(); err != nil {
-		unlock(lock)
 		unlock(lock)
 		_ = lock.Close()
 		return nil, permitted(dir, err)
